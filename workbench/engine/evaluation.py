@@ -1,0 +1,89 @@
+"""What an evaluation looks at: scores on a part of the data, and the health of each layer. Changes no state."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.data.dataset import Dataset
+from workbench.engine.events import BatchNormStatistics, Histogram, LayerStatistics, Score
+from workbench.nn.buffer import Array
+from workbench.nn.losses import LOSSES
+from workbench.nn.network import Network
+
+CHUNK = 4096
+"""Examples at a time, so that an evaluation's memory does not grow with the data."""
+LOOKED_AT = 512
+"""Train examples on which distributions and dead units are measured."""
+DEAD_SLOPE = 1e-3
+BINS = 48
+
+
+def score(network: Network, task: str, part: Dataset, penalty: float) -> Score:
+    """Cost and error on a part of the data; the cost is weighted by chunk length and includes the penalty."""
+    loss = LOSSES[task](network.dtype)
+    cost = mistakes = 0.0
+    for start in range(0, part.examples, CHUNK):
+        X, Y = part.X[start : start + CHUNK], part.Y[start : start + CHUNK]
+        Z = network.infer(X)
+        cost += loss.forward(Z, Y) * len(X)
+        mistakes += float(loss.mistakes(Z, Y).sum())
+    return Score(cost / part.examples + penalty, loss.error(mistakes / part.examples))
+
+
+def look_at_layers(network: Network, part: Dataset, before: Array | None) -> tuple[LayerStatistics, ...]:
+    """Statistics of layers 1 to L. `before` are the flat parameters before the last update, None if there was none."""
+    W, dW = network.named(network.parameters), network.named(network.gradients)
+    W_before = network.named(before) if before is not None else {}
+    running = network.running_statistics()
+    found = []
+    for l, trace in enumerate(network.trace(part.X[:LOOKED_AT]), start=1):
+        name = f"W{l}"
+        weight_norm = _norm(W[name])
+        moved = _norm(W[name] - W_before[name]) if before is not None else 0.0
+        hidden = l <= len(network.layers)
+        found.append(
+            LayerStatistics(
+                layer=l,
+                units=trace.Z.shape[-1],
+                gradient_norm=_norm(dW[name]),
+                weight_norm=weight_norm,
+                update_ratio=moved / weight_norm if weight_norm else 0.0,
+                dead=_dead(network, l, trace.Y, trace.A) if hidden else 0.0,
+                z=histogram(trace.Z),
+                y=histogram(trace.Y),
+                batchnorm=_batchnorm(network, l, running) if hidden and running else None,
+            )
+        )
+    return tuple(found)
+
+
+def _norm(W: Array) -> float:
+    return float(np.linalg.norm(W.astype(np.float64)))
+
+
+def _dead(network: Network, l: int, Y: Array, A: Array) -> float:
+    activation = network.layers[l - 1].activation
+    slope = activation.backward(np.ones_like(Y), Y if activation.keeps_input else A)
+    return float((np.abs(slope) < DEAD_SLOPE).all(axis=0).mean())
+
+
+def _batchnorm(network: Network, l: int, running: list[tuple[Array, Array]]) -> BatchNormStatistics | None:
+    norm = network.layers[l - 1].batchnorm
+    if norm is None:
+        return None
+    mean, var = running[l - 1]
+    each = (norm.batch_mean, norm.batch_var, mean, var, norm.gamma, norm.beta)
+    return BatchNormStatistics(*(np.array(row[0]) for row in each))
+
+
+def histogram(values: NDArray[np.floating]) -> Histogram:
+    """Counts in equal bins over the range of the finite values."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not finite.size:
+        return Histogram(0.0, 0.0, np.zeros(BINS, np.int64))
+    low, high = float(finite.min()), float(finite.max())
+    if not high - low > 1e-12 * max(abs(low), abs(high), 1e-300):
+        high = low + (abs(low) or 1.0)  # all alike: one full bin at the left
+    counts, _ = np.histogram(finite, BINS, (low, high))
+    return Histogram(low, high, counts.astype(np.int64))

@@ -1,0 +1,158 @@
+"""What happened, in the past tense: small frozen values that may cross a process boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.hyperparameters import Value
+
+Vector = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How the network does on one part of the data, without dropout and label smoothing.
+
+    Attributes:
+        cost: J, the mean loss plus the penalties.
+        error: share of wrong examples; the root mean squared error for a regression.
+    """
+
+    cost: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """One mini-batch update was committed.
+
+    Attributes:
+        step, epoch: from 1.
+        cost: J of the mini-batch before the update, penalties and dropout included.
+        gradient_norm: ‖g‖ over all layers, before clipping.
+        learning_rate: the one in force, schedule and warm-up included.
+    """
+
+    step: int
+    epoch: int
+    cost: float
+    gradient_norm: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class HyperparameterChanged:
+    """An edit was taken after `step` steps; it bites at the next one. `effect` says so where it has none for now."""
+
+    step: int
+    name: str
+    old: Value
+    new: Value
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRejected:
+    """An edit was refused; nothing changed."""
+
+    step: int
+    name: str
+    value: Value
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """A pass through the train set is complete; `cost` is Σ(cost·n)/N over its mini-batches."""
+
+    step: int
+    epoch: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormStatistics:
+    """One layer's batch norm: mean and variance of the last mini-batch and running ones, γ and β; each (n,)."""
+
+    batch_mean: Vector
+    batch_var: Vector
+    running_mean: Vector
+    running_var: Vector
+    gamma: Vector
+    beta: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts (bins,) between the equally spaced ends `low` and `high`."""
+
+    low: float
+    high: float
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerStatistics:
+    """One layer, 1 to L, at an evaluation.
+
+    Attributes:
+        gradient_norm: ‖dW‖ at the last step, before clipping; 0 before the first step.
+        weight_norm: ‖W‖.
+        update_ratio: ‖ΔW‖/‖W‖ of the last step; about 1e-3 is healthy.
+        dead: share of units whose slope g' is below 1e-3 on every example looked at: ReLUs that never fire, sigmoids
+            that are saturated throughout. 0 for the output.
+        z: distribution of Z before batch norm, over examples and units.
+        y: the same after batch norm, where it goes into the activation.
+    """
+
+    layer: int
+    units: int
+    gradient_norm: float
+    weight_norm: float
+    update_ratio: float
+    dead: float
+    z: Histogram
+    y: Histogram
+    batchnorm: BatchNormStatistics | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Train and dev were evaluated after `step` steps, and the layers looked at."""
+
+    step: int
+    epoch: int
+    train: Score
+    dev: Score | None
+    layers: tuple[LayerStatistics, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """The update of `step` was not committed: its cost or gradients are not finite. The state is that after `step` - 1.
+
+    Attributes:
+        reason: what is not finite, and in which layer first.
+        rows: the train examples of the rejected mini-batch.
+    """
+
+    step: int
+    reason: str
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run came to its end, with scores on all three parts."""
+
+    step: int
+    epoch: int
+    train: Score
+    dev: Score | None
+    test: Score | None
+
+
+Event = StepTaken | HyperparameterChanged | CommandRejected | EpochEnded | Evaluated | Diverged | Finished

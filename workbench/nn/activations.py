@@ -1,0 +1,150 @@
+"""Activation functions g and their derivatives: A = g(Z), dZ = dA * g'(Z).
+
+Most derivatives are read off the output A, so that A may overwrite Z; `keeps_input` marks the two that need Z itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.nn.buffer import Array
+
+LEAK = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A function of each element and its backward pass.
+
+    Attributes:
+        formula: g(z), for people.
+        slope: g'(z), for people.
+        forward: (Z, out) → A, written to `out`, which may be Z unless `keeps_input`.
+        backward: (dA, C) → dZ, written over dA, where C is Z if `keeps_input`, else A.
+    """
+
+    name: str
+    formula: str
+    slope: str
+    forward: Callable[[Array, Array], Array]
+    backward: Callable[[Array, Array], Array]
+    keeps_input: bool = False
+
+
+def _sigmoid(Z: Array, out: Array) -> Array:
+    # σ(z) = (1 + tanh(z/2)) / 2 does not overflow.
+    np.multiply(Z, 0.5, out=out)
+    np.tanh(out, out=out)
+    np.add(out, 1.0, out=out)
+    return np.multiply(out, 0.5, out=out)
+
+
+def _sigmoid_backward(dA: Array, A: Array) -> Array:
+    np.multiply(dA, A, out=dA)
+    return np.multiply(dA, 1.0 - A, out=dA)
+
+
+def _tanh(Z: Array, out: Array) -> Array:
+    return np.tanh(Z, out=out)
+
+
+def _tanh_backward(dA: Array, A: Array) -> Array:
+    slope = A * A
+    np.subtract(1.0, slope, out=slope)
+    return np.multiply(dA, slope, out=dA)
+
+
+def _relu(Z: Array, out: Array) -> Array:
+    return np.maximum(Z, 0.0, out=out)
+
+
+def _relu_backward(dA: Array, A: Array) -> Array:
+    return np.multiply(dA, np.greater(A, 0.0), out=dA)
+
+
+def _leaky_relu(Z: Array, out: Array) -> Array:
+    return np.maximum(Z, LEAK * Z, out=out)
+
+
+def _leaky_relu_backward(dA: Array, A: Array) -> Array:
+    return np.multiply(dA, np.where(A > 0.0, A.dtype.type(1.0), A.dtype.type(LEAK)), out=dA)
+
+
+def _elu(Z: Array, out: Array) -> Array:
+    below = np.expm1(np.minimum(Z, 0.0))
+    np.maximum(Z, 0.0, out=out)
+    return np.add(out, below, out=out)
+
+
+def _elu_backward(dA: Array, A: Array) -> Array:
+    return np.multiply(dA, np.minimum(A, 0.0) + 1.0, out=dA)
+
+
+def _silu(Z: Array, out: Array) -> Array:
+    _sigmoid(Z, out)
+    return np.multiply(out, Z, out=out)
+
+
+def _silu_backward(dA: Array, Z: Array) -> Array:
+    s = _sigmoid(Z, np.empty_like(Z))
+    return np.multiply(dA, s * (1.0 + Z * (1.0 - s)), out=dA)
+
+
+_GELU_A = math.sqrt(2.0 / math.pi)
+_GELU_B = 0.044715
+
+
+def _gelu_inner(Z: Array) -> Array:
+    inner = Z * Z
+    inner *= _GELU_A * _GELU_B
+    inner += _GELU_A
+    inner *= Z
+    return np.tanh(inner, out=inner)
+
+
+def _gelu(Z: Array, out: Array) -> Array:
+    t = _gelu_inner(Z)
+    t += 1.0
+    t *= 0.5
+    return np.multiply(Z, t, out=out)
+
+
+def _gelu_backward(dA: Array, Z: Array) -> Array:
+    t = _gelu_inner(Z)
+    inner_slope = Z * Z
+    inner_slope *= 3.0 * _GELU_A * _GELU_B
+    inner_slope += _GELU_A
+    slope = 0.5 * (1.0 + t) + 0.5 * Z * (1.0 - t * t) * inner_slope
+    return np.multiply(dA, slope, out=dA)
+
+
+def _linear(Z: Array, out: Array) -> Array:
+    if out is not Z:
+        np.copyto(out, Z)
+    return out
+
+
+def _linear_backward(dA: Array, A: Array) -> Array:
+    return dA
+
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    each.name: each
+    for each in (
+        Activation("sigmoid", "1/(1+e⁻ᶻ)", "a(1-a)", _sigmoid, _sigmoid_backward),
+        Activation("tanh", "tanh z", "1-a²", _tanh, _tanh_backward),
+        # The slope at 0 is taken as 0, as PyTorch and TensorFlow do.
+        Activation("relu", "max(0, z)", "1 where z>0, else 0", _relu, _relu_backward),
+        Activation("leaky_relu", "max(0.01z, z)", "1 where z>0, else 0.01", _leaky_relu, _leaky_relu_backward),
+        Activation("elu", "z where z>0, else eᶻ-1", "1 where z>0, else a+1", _elu, _elu_backward),
+        # Elfwing et al. 2017; "swish" of Ramachandran et al. 2017.
+        Activation("silu", "z·σ(z)", "σ(z)(1+z(1-σ(z)))", _silu, _silu_backward, keeps_input=True),
+        # The tanh form of Hendrycks and Gimpel 2016; PyTorch's default is the exact one, within 5e-4 of it.
+        Activation("gelu", "½z(1+tanh(√(2/π)(z+0.044715z³)))", "by the product rule", _gelu, _gelu_backward, keeps_input=True),
+        Activation("linear", "z", "1", _linear, _linear_backward),
+    )
+}
