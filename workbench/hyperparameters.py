@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 Scalar = float | int | str | bool
-Value = Scalar | tuple[float, ...] | tuple[int, ...]
+Value = Scalar | tuple[float | int, ...]
 Section = TypeVar("Section", "DataSettings", "Architecture", "Hyperparameters")
 
 

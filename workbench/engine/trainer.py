@@ -35,7 +35,7 @@ from workbench.engine.events import (
     Score,
     StepTaken,
 )
-from workbench.engine.state import State
+from workbench.engine.state import Snapshot, State
 from workbench.hyperparameters import (
     Architecture,
     Bites,
@@ -94,7 +94,7 @@ class Trainer:
             for command in commands(self.state.step):
                 yield self.take(command)
             if self._ended(until):
-                yield self._finish()
+                yield self.finish()
                 return
             for event in self._step():
                 yield event
@@ -128,34 +128,25 @@ class Trainer:
         return HyperparameterChanged(step, command.name, get(h, command.name), get(edited, command.name), effect)
 
     def _step(self) -> Iterator[Event]:
-        state, h, network = self.state, self.hyperparameters, self.state.network
+        state, h = self.state, self.hyperparameters
         state.use_optimizer(h.optimizer)
         step, batches = state.step + 1, state.batches
         alpha = learning_rate(h, step, batches.epoch + batches.epoch_done, batches.progress)
         undo = state.snapshot() if alpha > _RISKY_RATE else None
         X, Y = batches.take(h.batch_size)
+        due = step % h.evaluate_every == 0 if h.evaluate_every else batches.epoch_done
+        before = state.network.parameters.copy() if due else None
         with np.errstate(all="ignore"):  # what is not finite is found and reported
-            cost = self._loss.forward(network.forward(X, step), Y, h.label_smoothing)
-            cost += penalty(network.weights, h.l2, h.l1)
-            network.backward(self._loss.backward())
-            add_penalty_gradients(network.weight_gradients, network.weights, h.l2, h.l1, self._scratch)
-            length = self._gradient_norm()
-            trouble = self._trouble(cost, length)
-            if trouble:
-                rows = tuple(batches.last_indices.tolist())
-                batches.untake()
-                yield Diverged(step, trouble, rows)
-                return
-            due = step % h.evaluate_every == 0 if h.evaluate_every else batches.epoch_done
-            before = network.parameters.copy() if due else None
-            clip(network.gradients, length, h.clip_norm)
-            state.optimizer.update(network.gradients, alpha, h)
-            if undo is not None and not np.isfinite(network.parameters).all():
-                rows = tuple(batches.last_indices.tolist())
+            cost, length = self._gradients(X, Y, step)
+            trouble = self._trouble(cost, length) or self._update(alpha, length, undo)
+        if trouble:
+            rows = tuple(batches.last_indices.tolist())
+            if undo is not None:
                 state.restore(undo)
-                yield Diverged(step, f"the update with learning rate {alpha:.3g} is not finite", rows)
-                return
-            network.track_statistics()
+            else:
+                batches.untake()
+            yield Diverged(step, trouble, rows)
+            return
         state.step = step
         state.epoch_cost += cost * len(X)
         yield StepTaken(step, batches.epoch, cost, length, alpha)
@@ -165,6 +156,25 @@ class Trainer:
             yield EpochEnded(step, batches.epoch, mean)
         if due:
             yield self.evaluate(before)
+
+    def _gradients(self, X: Array, Y: Array, step: int) -> tuple[float, float]:
+        """Forward and backward with the penalties: the cost, and the gradients' norm before clipping."""
+        h, network = self.hyperparameters, self.state.network
+        cost = self._loss.forward(network.forward(X, step), Y, h.label_smoothing)
+        cost += penalty(network.weights, h.l2, h.l1)
+        network.backward(self._loss.backward())
+        add_penalty_gradients(network.weight_gradients, network.weights, h.l2, h.l1, self._scratch)
+        return cost, self._gradient_norm()
+
+    def _update(self, alpha: float, length: float, undo: Snapshot | None) -> str:
+        """Clip, update, and let the running statistics take the mini-batch in. Where `undo` is kept, the update is checked."""
+        h, state, network = self.hyperparameters, self.state, self.state.network
+        clip(network.gradients, length, h.clip_norm)
+        state.optimizer.update(network.gradients, alpha, h)
+        if undo is not None and not np.isfinite(network.parameters).all():
+            return f"the update with learning rate {alpha:.3g} is not finite"
+        network.track_statistics()
+        return ""
 
     def _gradient_norm(self) -> float:
         length = norm(self.state.network.gradients)
@@ -201,7 +211,8 @@ class Trainer:
             layers = look_at_layers(self.state.network, self.splits.train, before)
             return Evaluated(self.state.step, self.state.batches.epoch, train, self._score("dev"), layers)
 
-    def _finish(self) -> Finished:
+    def finish(self) -> Finished:
+        """Scores now, on all three parts."""
         with np.errstate(all="ignore"):
             train = self._score("train")
             assert train is not None

@@ -1,0 +1,48 @@
+"""The command `workbench`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong, one line says so, and never a traceback."""
+    import click
+
+    from workbench.cli import cli
+    from workbench.session.errors import CheckpointError, InputError, SaveError
+
+    try:
+        status = cli.main(prog_name="workbench", standalone_mode=False)
+        sys.stdout.flush()
+    except (InputError, CheckpointError) as error:
+        _end(2, str(error))
+    except SaveError as error:
+        _end(1, str(error))
+    except click.ClickException as error:
+        from workbench.session.text import clean
+
+        _end(2, clean(error.format_message(), 700))
+    except click.Abort:
+        _end(130, "interrupted")
+    except BrokenPipeError:
+        # Whoever read the output has gone (`workbench presets | head -1`); Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        from workbench.runtime.crash import write_crash_report
+
+        _end(1, f"something went wrong that should not have ({type(error).__name__}); a report is in {write_crash_report(error)}")
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(status: int, message: str) -> None:
+    for line in message.splitlines():
+        print(f"workbench: {line}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The curves of a run, in bounded memory: whatever its length, a series holds at most `CAPACITY` buckets.
+
+A bucket keeps the least and the greatest value, the mean and the number of the values that fell into it, so a spike of
+one step is seen however long the run. When a series is full, neighbouring buckets are merged and become twice as wide.
+Values that are not finite are counted apart: they are gaps, and do not touch the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.engine.events import Evaluated, Event, Score
+
+CAPACITY = 1024
+Floats = NDArray[np.float64]
+_FIELDS = ("low", "high", "total", "steps", "count", "bad")
+
+
+@dataclass(frozen=True, slots=True)
+class StepsTaken:
+    """A run of consecutive steps that were committed, ending with `step`: cost, ‖g‖ and α of each, float64 (n,)."""
+
+    step: int
+    epoch: int
+    cost: Floats
+    gradient_norm: Floats
+    learning_rate: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A series as it can be drawn, one element per bucket that has values: step (a mean), least, greatest and mean value.
+
+    `count` is how many values a bucket stands for, and `bad` where (steps) there were values that are not finite.
+    """
+
+    step: Floats
+    low: Floats
+    high: Floats
+    mean: Floats
+    count: NDArray[np.int64]
+    bad: Floats
+
+
+class Series:
+    """One quantity over steps."""
+
+    def __init__(self) -> None:
+        self._width = 1
+        self._data = _empty()
+
+    def extend(self, steps: NDArray[np.int64], values: Floats) -> None:
+        """Take values in, each with its step, from 1 (0 goes with 1)."""
+        if not len(steps):
+            return
+        while (int(steps.max()) - 1) // self._width >= CAPACITY:
+            self._halve()
+        bucket = np.maximum(steps - 1, 0) // self._width
+        good = np.isfinite(values)
+        np.add.at(self._data["bad"], bucket[~good], 1.0)
+        bucket, steps, values = bucket[good], steps[good], values[good]
+        np.minimum.at(self._data["low"], bucket, values)
+        np.maximum.at(self._data["high"], bucket, values)
+        np.add.at(self._data["total"], bucket, values)
+        np.add.at(self._data["steps"], bucket, steps.astype(np.float64))
+        np.add.at(self._data["count"], bucket, 1.0)
+
+    def add(self, step: int, value: float) -> None:
+        """Take one value in."""
+        self.extend(np.array([step]), np.array([value], np.float64))
+
+    def _halve(self) -> None:
+        merged = _empty()
+        half = CAPACITY // 2
+        for name, values in self._data.items():
+            pairs = values.reshape(half, 2)
+            reduce = np.min if name == "low" else np.max if name == "high" else np.sum
+            merged[name][:half] = reduce(pairs, axis=1)
+        self._data = merged
+        self._width *= 2
+
+    def curve(self, first: int = 0, last: int | None = None, columns: int | None = None) -> Curve:
+        """The part from step `first` to `last`, merged to at most `columns` elements."""
+        last = last if last is not None else CAPACITY * self._width
+        span = slice(max(first - 1, 0) // self._width, max(last - 1, 0) // self._width + 1)
+        part = {name: values[span] for name, values in self._data.items()}
+        size = len(part["count"])
+        used = np.flatnonzero(part["count"] + part["bad"])
+        if columns and len(used) > columns:
+            start, stop = int(used[0]), int(used[-1]) + 1
+            edges = np.unique(start + (stop - start) * np.arange(columns) // columns)
+            kinds = {"low": np.minimum, "high": np.maximum}
+            part = {name: kinds.get(name, np.add).reduceat(values[:stop], edges) for name, values in part.items()}
+            size = len(part["count"])
+        has, bad = part["count"] > 0, part["bad"] > 0
+        count = part["count"][has]
+        position = np.where(has, part["steps"] / np.maximum(part["count"], 1), 0.0)
+        middles = np.interp(np.flatnonzero(bad), np.flatnonzero(has), position[has]) if has.any() else np.zeros(int(bad.sum()))
+        assert len(has) == size
+        return Curve(position[has], part["low"][has], part["high"][has], part["total"][has] / count, count.astype(np.int64), middles)
+
+    def __len__(self) -> int:
+        """How many finite values were taken in."""
+        return int(self._data["count"].sum())
+
+    def tensor(self) -> Floats:
+        """The whole series as one flat array, for a checkpoint or the wire."""
+        return np.concatenate([[float(self._width)], *(self._data[name] for name in _FIELDS)])
+
+    @classmethod
+    def from_tensor(cls, tensor: Floats) -> Series:
+        """The series that `tensor` came from. Raises `ValueError` if it is none."""
+        if tensor.shape != (1 + len(_FIELDS) * CAPACITY,) or not 1 <= tensor[0] < 2**53:
+            raise ValueError(f"not a series: shape {tensor.shape}")
+        series = cls()
+        series._width = int(tensor[0])
+        rows = tensor[1:].reshape(len(_FIELDS), CAPACITY)
+        series._data = {name: np.array(row, np.float64) for name, row in zip(_FIELDS, rows, strict=True)}
+        return series
+
+
+def _empty() -> dict[str, Floats]:
+    fills = {"low": np.inf, "high": -np.inf}
+    return {name: np.full(CAPACITY, fills.get(name, 0.0)) for name in _FIELDS}
+
+
+PER_STEP = ("cost", "gradient_norm", "learning_rate")
+PER_EVALUATION = ("train_cost", "dev_cost", "train_error", "dev_error")
+PREFIX = "history."
+
+
+class History:
+    """The series of a run by name: those of every step, of every evaluation, and each layer's ‖dW‖ (`layer1` ...)."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, Series] = {name: Series() for name in (*PER_STEP, *PER_EVALUATION)}
+
+    def take(self, event: Event | StepsTaken) -> None:
+        """Take in what an event says of the curves."""
+        if isinstance(event, StepsTaken):
+            steps = np.arange(event.step - len(event.cost) + 1, event.step + 1)
+            for name in PER_STEP:
+                self.series[name].extend(steps, getattr(event, name))
+        elif isinstance(event, Evaluated):
+            self._score(event.step, "train", event.train)
+            self._score(event.step, "dev", event.dev)
+            for layer in event.layers:
+                if event.step:
+                    self.series.setdefault(f"layer{layer.layer}", Series()).add(event.step, layer.gradient_norm)
+
+    def _score(self, step: int, part: str, score: Score | None) -> None:
+        if score is not None:
+            self.series[f"{part}_cost"].add(step, score.cost)
+            self.series[f"{part}_error"].add(step, score.error)
+
+    def tensors(self) -> dict[str, Floats]:
+        """All series by prefixed name, for a checkpoint."""
+        return {PREFIX + name: series.tensor() for name, series in self.series.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[np.floating]]) -> History:
+        """The history among a checkpoint's tensors; a checkpoint without one gives an empty history."""
+        history = cls()
+        for name, tensor in tensors.items():
+            if name.startswith(PREFIX):
+                history.series[name.removeprefix(PREFIX)] = Series.from_tensor(tensor)
+        return history

@@ -1,0 +1,83 @@
+"""Replay: train again from preset, seed and timeline, and compare every hash on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged, StepTaken
+from workbench.engine.trainer import Until
+from workbench.session.run import environment, new_trainer, scripted
+from workbench.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay found.
+
+    Attributes:
+        identical: every hash is the same, to the last step.
+        through_step: the last step that was shown to be the same.
+        first_difference: the first step at which something differs, or None.
+        reason: what differs there.
+        other_environment: what is not as it was when the session was saved; differences may come from there.
+    """
+
+    identical: bool
+    through_step: int
+    first_difference: int | None
+    reason: str
+    other_environment: tuple[str, ...]
+
+
+def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> Replay:
+    """Train the session again. `progress` is told each step."""
+    other = _other_environment(session)
+    marks = {mark.step: mark.hash for mark in session.marks}
+    recorded = [(edit.step, edit.name, edit.old, edit.new) for edit in session.edits]
+    diverged = {each.step for each in session.divergences}
+    trainer = new_trainer(session)
+    edits = scripted(session.edits)
+    through = 0
+
+    def differs(step: int, reason: str) -> Replay:
+        return Replay(False, through, step, reason, other)
+
+    if not marks:
+        return differs(0, "the session has no state hashes to compare with")
+    if 0 in marks and trainer.state.digest() != marks[0]:
+        return differs(0, "the state at the start is another")
+    while True:  # once more after each divergence that was recorded
+        for event in trainer.run(edits, Until(steps=session.step)):
+            match event:
+                case StepTaken(step=step):
+                    progress(step)
+                    if step in marks:
+                        if trainer.state.digest() != marks[step]:
+                            return differs(step, "the state after this step is another")
+                        through = step
+                case HyperparameterChanged():
+                    expected = recorded.pop(0)
+                    if (event.step, event.name, event.old, event.new) != expected:
+                        was = f"{expected[1]} {expected[2]} → {expected[3]}"
+                        return differs(event.step, f"the edit here is {event.name} {event.old} → {event.new}, recorded was {was}")
+                case CommandRejected():
+                    return differs(event.step, f"the edit of {event.name} is refused: {event.reason}")
+                case Diverged():
+                    if event.step - 1 not in diverged:
+                        return differs(event.step, f"it diverges: {event.reason}")
+                    diverged.discard(event.step - 1)
+                case Finished() if recorded:
+                    return differs(session.step, f"an edit at step {recorded[0][0]} lies beyond the last step")
+                case Finished():
+                    return Replay(True, through, None, "", other)
+
+
+def _other_environment(session: Session) -> tuple[str, ...]:
+    was, now = session.environment, environment()
+    if was is None:
+        return ("the session does not say where it was made",)
+    names = ("workbench", "python", "numpy", "blas", "blas_threads", "platform")
+    return tuple(
+        f"{name}: {getattr(was, name)} then, {getattr(now, name)} now" for name in names if getattr(was, name) != getattr(now, name)
+    )

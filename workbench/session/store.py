@@ -1,0 +1,145 @@
+"""Sessions on disk: one TOML each, and beside it the checkpoint that the TOML names.
+
+Owns the names of the files and the order in which they are written and removed, so that at no moment a session
+names a checkpoint that is not its own. Knows neither file's inside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.session.checkpoint import Facts, Tensors, checksum, read_checkpoint, write_checkpoint
+from workbench.session.errors import CheckpointError, InputError, SaveError, reason_of
+from workbench.session.files import write_atomically
+from workbench.session.notebook import parse_session, session_to_toml
+from workbench.session.session import Session
+from workbench.session.text import clean
+from workbench.session.toml import read_bounded
+
+MAX_BYTES = 16 * 2**20
+_NUMBERED = re.compile(r"(.*?)(\d*)")
+_OWN_NAME = re.compile(r".*\.step-\d{6,}-([0-9a-f]{8})\.safetensors", re.DOTALL)
+
+
+def save(session: Session, tensors: Tensors, facts: Facts, path: str | os.PathLike[str]) -> None:
+    """Write the session's checkpoint, then the session that names it, then remove the checkpoints before it.
+
+    Raises:
+        SaveError: the session that was there before, and its checkpoint, are still there and can be loaded
+            (with `in_place` the new ones can).
+    """
+    target = Path(os.path.realpath(path))
+    checkpoint = target.with_name(f"{target.stem}.step-{session.step:06d}-{_short(path, tensors, facts)}.safetensors")
+    text = session_to_toml(dataclasses.replace(session, checkpoint=checkpoint.name))
+    _try_reading(text, path)
+    # It has the same content then, and the session on disk may name it.
+    was_there = checkpoint.exists()
+    try:
+        write_checkpoint(checkpoint, tensors, facts)
+        write_atomically(path, text.encode())
+    except SaveError as error:
+        if not was_there and not (error.in_place and error.path == os.fspath(path)):
+            _remove(checkpoint)
+        raise
+    for each in _checkpoints(target):
+        if each.name != checkpoint.name:
+            _remove(each)
+
+
+def read_session(path: str | os.PathLike[str]) -> Session:
+    """The session in a file, without its tensors. Raises `InputError`."""
+    return parse_session(read_bounded(Path(path), MAX_BYTES), os.fspath(path))
+
+
+def load_session(path: str | os.PathLike[str]) -> tuple[Session, dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """The session in a file, and its checkpoint's tensors and facts.
+
+    Raises:
+        InputError: the session itself cannot be read.
+        CheckpointError: its checkpoint is missing, damaged or another's. `read_session` gives the session still,
+            and the run can be repeated from it.
+    """
+    session = read_session(path)
+    if session.checkpoint is None:
+        raise CheckpointError(path, "the session has no checkpoint")
+    checkpoint = Path(os.path.realpath(path)).with_name(session.checkpoint)
+    tensors, facts = read_checkpoint(checkpoint)
+    own = _OWN_NAME.fullmatch(session.checkpoint)
+    if own and not checksum(tensors, facts).startswith(own[1]):
+        raise CheckpointError(checkpoint, "its content is not what its name says: another checkpoint was put in its place")
+    return session, tensors, facts
+
+
+def list_sessions(folder: str | os.PathLike[str]) -> list[Path]:
+    """The session files in a folder, `digits-2` before `digits-10`; none where there is no folder. Raises `InputError`."""
+    try:
+        found = [Path(entry.path) for entry in os.scandir(folder) if _is_session_file(entry)]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise InputError(f"{clean(os.fspath(folder))}: {reason_of(error)}") from None
+    return sorted(found, key=_natural)
+
+
+def fresh_name(folder: str | os.PathLike[str], preset_name: str) -> Path:
+    """The path of a session that is not there yet: `digits-1.toml`, `digits-2.toml` ... Raises `InputError`.
+
+    A number is not used again while a later one is there, nor while a checkpoint with it is.
+    """
+    base = re.sub(r"[^\w.-]+", "-", preset_name[:40]).strip(".-_") or "session"
+    pattern = re.compile(re.escape(base) + r"-(\d{1,9})(\.toml|\.step-.*)")
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        names = []
+    except (OSError, ValueError) as error:
+        raise InputError(f"{clean(os.fspath(folder))}: {reason_of(error)}") from None
+    used = [int(match[1]) for name in names if (match := pattern.fullmatch(name))]
+    return Path(folder) / f"{base}-{max(used, default=0) + 1}.toml"
+
+
+def _short(path: str | os.PathLike[str], tensors: Tensors, facts: Facts) -> str:
+    try:
+        return checksum(tensors, facts)[:8]
+    except UnicodeError as error:
+        raise SaveError(path, str(error)) from error
+
+
+def _try_reading(text: str, path: str | os.PathLike[str]) -> None:
+    """Refuse to replace a good file by one that could not be read back."""
+    try:
+        parse_session(text, os.fspath(path))
+    except InputError as error:
+        raise SaveError(path, f"it could not be read back: {error.problems[0]}") from error
+    if len(text.encode()) > MAX_BYTES:
+        raise SaveError(path, "larger than 16 MiB, so it could not be read back")
+
+
+def _checkpoints(target: Path) -> list[Path]:
+    pattern = re.compile(re.escape(target.stem) + r"\.step-\d{6,}-[0-9a-f]{8}\.safetensors")
+    with contextlib.suppress(OSError):
+        return [target.with_name(name) for name in os.listdir(target.parent) if pattern.fullmatch(name)]
+    return []
+
+
+def _remove(path: Path) -> None:
+    # What is left over takes room and does no harm.
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _is_session_file(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(".toml") and not entry.name.startswith(".") and entry.is_file()
+
+
+def _natural(path: Path) -> tuple[str, int, str]:
+    match = _NUMBERED.fullmatch(path.stem)
+    digits = match[2][:18] if match else ""
+    return (match[1] if match else path.stem, int(digits or 0), path.name)
