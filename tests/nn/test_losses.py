@@ -33,7 +33,7 @@ def exact_loss(task: str, z: np.ndarray, y: np.ndarray) -> float:
     if task == "binary":
         a = 1 / (1 + np.exp(-zs))
         return float(-(ys * np.log(a) + (1 - ys) * np.log(1 - a)).sum())
-    return 0.5 * math.fsum((float(each) ** 2 for each in zs - ys))
+    return 0.5 * math.fsum(float(each) ** 2 for each in zs - ys)
 
 
 def exact_cost(task: str, Z: np.ndarray, Y: np.ndarray) -> float:
@@ -47,14 +47,14 @@ def test_cost_is_the_mean_of_the_textbook_loss(task: str, spread: float) -> None
     subject = loss(task)
     cost = subject.forward(Z, Y)
     assert cost == pytest.approx(exact_cost(task, Z, Y), rel=1e-12)
-    np.testing.assert_allclose(subject.losses, [exact_loss(task, z, y) for z, y in zip(Z, Y, strict=True)], rtol=1e-11, atol=1e-14)
+    expected = [exact_loss(task, z, y) for z, y in zip(Z, Y, strict=True)]
+    np.testing.assert_allclose(subject.losses, expected, rtol=1e-11, atol=1e-14)
 
 
-@pytest.mark.parametrize("task", OUTPUTS)
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("task", "smoothing"), [("classes", 0.0), ("classes", 0.1), ("binary", 0.0), ("binary", 0.1), ("regression", 0.0)]
+)
 def test_gradient_is_that_of_the_cost(task: str, smoothing: float) -> None:
-    if task == "regression" and smoothing:
-        pytest.skip("a regression has no classes to smooth")
     Z, Y = drawn(task)
     subject = loss(task)
     subject.forward(Z, Y, smoothing)

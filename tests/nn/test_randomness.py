@@ -37,8 +37,13 @@ def test_stream_at_an_index_does_not_depend_on_what_was_drawn_before(seed: int) 
 
 
 def test_stream_of_another_layer_seed_or_purpose_is_another() -> None:
-    streams = [Stream(1, Purpose.DROPOUT, 1), Stream(1, Purpose.DROPOUT, 2), Stream(2, Purpose.DROPOUT, 1), Stream(1, Purpose.DATA, 1)]
-    assert len({stream.uint16(5, 32).tobytes() for stream in streams}) == 4
+    places = [(1, Purpose.DROPOUT, 1), (1, Purpose.DROPOUT, 2), (2, Purpose.DROPOUT, 1), (1, Purpose.DATA, 1)]
+    assert len({Stream(*place).uint16(5, 32).tobytes() for place in places}) == 4
+
+
+def test_stream_draws_what_a_fresh_generator_at_that_place_would() -> None:
+    raw = generator(9, Purpose.DROPOUT, index=12, layer=3).bit_generator.random_raw(25)
+    assert np.array_equal(Stream(9, Purpose.DROPOUT, layer=3).uint16(12, 100), raw.view(np.uint16))
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 4096])
