@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -17,10 +18,10 @@ from typing import Any
 import click
 
 import workbench
-from workbench.engine.commands import CommandSource
+from workbench.engine.commands import CommandSource, SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged
 from workbench.engine.history import StepsTaken
-from workbench.engine.trainer import Until
+from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE, Bites, InvalidValue, UnknownName, Value, find
 from workbench.session.errors import InputError
 from workbench.session.opening import open_input
@@ -95,9 +96,7 @@ def train(
     fix_blas_threads(session)
     run = Run(session, opened.path)
     state = run.trainer.state
-    for step, edit, _ in wanted:
-        if step < state.step:
-            raise InputError(f"--edit {step}:{edit}: the session has done {state.step} steps already")
+    _try_edits(run.trainer, wanted)
     until = Until(steps, epochs)
     first, started = state.step, time.perf_counter()
     ended, seen = _drive(run, scripted(wanted), until, as_json)
@@ -169,7 +168,7 @@ def _edits(texts: tuple[str, ...]) -> list[tuple[int, str, Value]]:
     edits = []
     for text in texts:
         step, colon, rest = text.partition(":")
-        if not colon or not step.strip().isascii() or not step.strip().isdigit():
+        if not colon or not re.fullmatch("[0-9]{1,18}", step.strip()):
             raise InputError(f"--edit {text}: expected STEP:NAME=VALUE, with STEP a whole number")
         name, value = _assignment("--edit", rest)
         try:
@@ -180,6 +179,18 @@ def _edits(texts: tuple[str, ...]) -> list[tuple[int, str, Value]]:
         except (UnknownName, InvalidValue) as error:
             raise InputError(f"--edit {name}: {_without(name, error)}") from None
     return sorted(edits, key=lambda edit: edit[0])
+
+
+def _try_edits(trainer: Trainer, wanted: list[tuple[int, str, Value]]) -> None:
+    """Refuse now what would be refused after hours of training."""
+    h = trainer.hyperparameters
+    for step, name, value in wanted:
+        if step < trainer.state.step:
+            raise InputError(f"--edit {step}:{name}: the session has done {trainer.state.step} steps already")
+        try:
+            h = trainer.edited(h, SetHyperparameter(name, value))
+        except InvalidValue as error:
+            raise InputError(f"--edit {name}: {error}") from None
 
 
 def _drive(run: Run, commands: CommandSource, until: Until, as_json: bool) -> tuple[Event | None, int]:
@@ -259,11 +270,12 @@ def _progress(silent: bool) -> Iterator[Any]:
 
 
 def _score(score: Score | None) -> dict[str, float | None] | None:
-    # JSON has no NaN: null says that there is no number.
-    def number(x: float) -> float | None:
-        return x if math.isfinite(x) else None
+    return None if score is None else {"cost": _number(score.cost), "error": _number(score.error)}
 
-    return None if score is None else {"cost": number(score.cost), "error": number(score.error)}
+
+def _number(x: float) -> float | None:
+    # JSON has no NaN: null says that there is no number.
+    return x if math.isfinite(x) else None
 
 
 def _print_result(run: Run, result: Result, summary: dict[str, Any], path: Path | None) -> None:
@@ -319,7 +331,8 @@ def gradcheck(name: str, as_json: bool, folder: Path) -> int:
     preset = content.preset if isinstance(content, Session) else content
     found = check_preset(preset, content.seed if isinstance(content, Session) else 1)
     if as_json:
-        click.echo(json.dumps({"largest": found.largest, "tensors": {each.name: each.difference for each in found.tensors}}))
+        tensors = {each.name: _number(each.difference) for each in found.tensors}
+        click.echo(json.dumps({"largest": _number(found.largest), "tensors": tensors}))
     else:
         for each in found.tensors:
             click.echo(f"{each.name:<8} {each.difference:.2e}  {'fine' if each.difference <= FINE else 'WRONG'}{each.worst}")

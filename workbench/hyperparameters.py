@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Scalar = float | int | str | bool
 Value = Scalar | tuple[float | int, ...]
@@ -55,6 +55,8 @@ class UnknownName(LookupError):
 
 # Steps of the editor on a logarithmic axis: about ten to a decade, each a number people write.
 _TIDY = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+_NEAREST_TO_ONE = 1e-9
+"""How near to 1 the editor's steps go on the scale of 1 - x."""
 _RELATIVE = re.compile(r"\s*([x×*/])\s*(.+)")
 
 
@@ -94,23 +96,23 @@ class Spec:
             return "true or false"
         ends = []
         if self.low != -math.inf:
-            ends.append(f"{'above' if self.low_open else 'at least'} {self.low:,.12g}")
+            ends.append(f"{'above' if self.low_open else 'at least'} {_shown(self.low)}")
         if self.high != math.inf:
-            ends.append(f"{'below' if self.high_open else 'at most'} {self.high:,.12g}")
+            ends.append(f"{'below' if self.high_open else 'at most'} {_shown(self.high)}")
         text = " ".join([f"a {self.kind}", " and ".join(ends)]).strip()
         return f"{text}, or a list of them, one for each hidden layer" if self.per_layer else text
 
     def check(self, value: object) -> Value:
         """The value in the table's own type, or `InvalidValue`. Whole floats count as whole numbers."""
         if self.per_layer and isinstance(value, (list, tuple)):
-            return tuple(self._check_scalar(each) for each in value)  # type: ignore[return-value]
+            return cast(Value, tuple(self._check_scalar(each) for each in value))
         return self._check_scalar(value)
 
     def _check_scalar(self, value: object) -> Scalar:
         if self.kind is Kind.CHOICE:
             if isinstance(value, str) and value in self.choices:
                 return value
-            near = difflib.get_close_matches(str(value), self.choices, n=1)
+            near = difflib.get_close_matches(value, self.choices, n=1) if isinstance(value, str) else []
             raise self._invalid(value, f"; did you mean {near[0]}?" if near else "")
         if self.kind is Kind.FLAG:
             if isinstance(value, bool):
@@ -135,7 +137,10 @@ class Spec:
         return number
 
     def _invalid(self, value: object, more: str = "") -> InvalidValue:
-        shown = repr(value) if isinstance(value, str) else str(value).lower()
+        try:
+            shown = repr(value) if isinstance(value, str) else str(value).lower()
+        except (ValueError, RecursionError):  # a number of thousands of digits, or lists nested hundreds deep
+            shown = "a value too long to show"
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
         return InvalidValue(f"{shown}: expected {self.expected}{more}")
 
@@ -164,9 +169,12 @@ class Spec:
             factor = self._number(relative[2])
             if relative[1] == "/" and factor == 0:
                 raise self._invalid(text)
-            result = current / factor if relative[1] == "/" else current * factor
-            # x0.1 should give 1e-4, not 1.0000000000000002e-04.
-            rounded = float(f"{result:.12g}")
+            try:
+                result = current / factor if relative[1] == "/" else current * factor
+                # x0.1 should give 1e-4, not 1.0000000000000002e-04.
+                rounded = float(f"{result:.12g}")
+            except OverflowError:
+                raise self._invalid(text) from None
             return round(rounded) if self.kind is Kind.INTEGER and math.isfinite(rounded) else rounded
         return self._number(text)
 
@@ -187,14 +195,17 @@ class Spec:
         if self.kind is Kind.FLAG:
             return not value
         assert isinstance(value, (int, float))
-        if self.kind is Kind.INTEGER and self.scale is Scale.LOG:
-            moved: float = value * 2 if direction > 0 else math.floor(value / 2)
+        if self.kind is Kind.INTEGER:
+            # In whole numbers throughout: a seed has more digits than a float.
+            halved_or_doubled = int(value) * 2 if direction > 0 else int(value) // 2
+            moved: float = halved_or_doubled if self.scale is Scale.LOG else int(value) + direction * int(self.increment)
         elif self.scale is Scale.LOG:
             moved = _next_tidy(value, direction) if value > 0 else (self.increment if direction > 0 else 0.0)
             if self.zero_is_off and direction < 0 and value <= self.increment:
                 moved = 0.0
         elif self.scale is Scale.ONE_MINUS_LOG:
-            moved = float(f"{1 - _next_tidy(max(1 - value, 1e-9), -direction):.12g}")
+            at_the_end = direction > 0 and 1 - value <= _NEAREST_TO_ONE
+            moved = value if at_the_end else float(f"{1 - _next_tidy(max(1 - value, _NEAREST_TO_ONE), -direction):.12g}")
         else:
             moved = float(f"{value + direction * self.increment:.12g}")
         clamped = min(max(moved, self.low), self.high)
@@ -202,6 +213,10 @@ class Spec:
             return self._check_scalar(int(clamped) if self.kind is Kind.INTEGER else clamped)
         except InvalidValue:  # an open end
             return value
+
+
+def _shown(end: float) -> str:
+    return f"{end:,}" if isinstance(end, int) else f"{end:,.12g}"
 
 
 def _next_tidy(x: float, direction: int) -> float:
@@ -351,7 +366,8 @@ class Hyperparameters:
         1.0, low=0, low_open=True, high=1e6, scale=Scale.LOG, priority=3, symbol="k", help="k of the schedule k/√epoch·α₀.",
     )
     decay_epochs: int = _integer(
-        50, low=1, high=1_000_000, scale=Scale.LOG, priority=3, symbol="over", help="Epochs over which the cosine schedule falls.",
+        50, low=1, high=1_000_000, scale=Scale.LOG, priority=3, symbol="over",
+        help="Epochs over which the cosine schedule falls.",
     )
     decay_floor: float = _real(
         0.0, low=0, high=1, increment=0.05, priority=3, symbol="floor", help="Share of α₀ that the cosine schedule ends at.",
@@ -416,7 +432,7 @@ def find(name: str) -> tuple[Spec, int | None]:
         raise UnknownName(f"{name}: no such hyperparameter{suggestion(base, TABLE)}")
     if not dot:
         return spec, None
-    if not spec.per_layer or not layer.isascii() or not layer.isdigit() or int(layer) < 1:
+    if not spec.per_layer or not re.fullmatch("[1-9][0-9]{0,5}", layer):
         raise UnknownName(f"{name}: " + ("expected a layer counted from 1" if spec.per_layer else f"{base} is not per layer"))
     return spec, int(layer)
 
@@ -425,7 +441,7 @@ def get(settings: DataSettings | Architecture | Hyperparameters, name: str) -> V
     """The value that `name` (or `name.LAYER`) has in its section."""
     spec, layer = find(name)
     value = getattr(settings, spec.name)
-    return value if layer is None else value[layer - 1]
+    return cast(Value, value if layer is None else value[layer - 1])
 
 
 def assign(settings: Section, name: str, value: Value) -> Section:
@@ -435,20 +451,24 @@ def assign(settings: Section, name: str, value: Value) -> Section:
     Raises `InvalidValue` where a list's length or a layer's number does not fit.
     """
     spec, layer = find(name)
-    if spec.per_layer and spec.bites is Bites.STEP:
-        present = getattr(settings, spec.name)
+    new: Any = value
+    if spec.per_layer and (layer is not None or spec.bites is Bites.STEP):
+        present: Any = getattr(settings, spec.name)
         layers = len(present) if isinstance(present, tuple) else 0
         if layer is not None:
+            if isinstance(value, tuple):
+                raise InvalidValue(f"{len(value)} values: expected a single value for one layer")
             if layer > layers:
                 raise InvalidValue(f"layer {layer}: the network has {layers} hidden layers")
-            value = (*present[: layer - 1], value, *present[layer:])
+            start: int = layer - 1
+            new = (*present[:start], value, *present[start + 1 :])
         elif not isinstance(value, tuple):
-            value = (value,) * layers  # type: ignore[assignment]
+            new = (value,) * layers
         elif len(value) != layers:
             raise InvalidValue(f"{len(value)} values: the network has {layers} hidden layers")
     elif spec.per_layer and not isinstance(value, tuple):
-        value = (value,)  # type: ignore[assignment]
-    return dataclasses.replace(settings, **{spec.name: value})  # type: ignore[arg-type]
+        new = (value,)
+    return dataclasses.replace(settings, **{spec.name: new})
 
 
 def conflicts(data: DataSettings, network: Architecture, training: Hyperparameters) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from workbench.hyperparameters import TABLE
 from workbench.nn.activations import ACTIVATIONS, Activation
 
-Z_VALUES = np.array([-30.0, -5.0, -1.5, -1.0, -0.3, 0.2, 0.7, 1.0, 2.5, 6.0, 30.0])
+Z_VALUES = np.array([[-30.0, -5.0, -1.5, -1.0, -0.3, 0.2], [0.3, 0.7, 1.0, 2.5, 6.0, 30.0]])
 
 
 def logistic(z: float) -> float:
@@ -45,13 +45,13 @@ def test_there_is_one_for_every_choice_of_the_hyperparameter() -> None:
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_values_are_those_of_the_definition(name: str) -> None:
     A = ACTIVATIONS[name].forward(Z_VALUES, np.empty_like(Z_VALUES))
-    np.testing.assert_allclose(A, [DEFINITIONS[name](z) for z in Z_VALUES], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(A, [[DEFINITIONS[name](z) for z in row] for row in Z_VALUES], rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_slopes_are_those_of_the_definition(name: str) -> None:
     g, e = DEFINITIONS[name], 1e-5
-    numeric = [(g(z + e) - g(z - e)) / (2 * e) for z in Z_VALUES]
+    numeric = [[(g(z + e) - g(z - e)) / (2 * e) for z in row] for row in Z_VALUES]
     np.testing.assert_allclose(slopes(ACTIVATIONS[name], Z_VALUES), numeric, rtol=1e-7, atol=1e-9)
 
 

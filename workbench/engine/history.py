@@ -22,10 +22,14 @@ _FIELDS = ("low", "high", "total", "steps", "count", "bad")
 
 @dataclass(frozen=True, slots=True)
 class StepsTaken:
-    """A run of consecutive steps that were committed, ending with `step`: cost, ‖g‖ and α of each, float64 (n,)."""
+    """A run of consecutive steps that were committed, ending with `step`: cost, ‖g‖ and α of each, float64 (n,).
+
+    `progress` is how many epochs are done then, with the fraction of the present one.
+    """
 
     step: int
     epoch: int
+    progress: float
     cost: Floats
     gradient_norm: Floats
     learning_rate: Floats
@@ -88,20 +92,21 @@ class Series:
         last = last if last is not None else CAPACITY * self._width
         span = slice(max(first - 1, 0) // self._width, max(last - 1, 0) // self._width + 1)
         part = {name: values[span] for name, values in self._data.items()}
-        size = len(part["count"])
+        edges = np.arange(len(part["count"]))
+        stop = len(edges)
         used = np.flatnonzero(part["count"] + part["bad"])
         if columns and len(used) > columns:
             start, stop = int(used[0]), int(used[-1]) + 1
             edges = np.unique(start + (stop - start) * np.arange(columns) // columns)
             kinds = {"low": np.minimum, "high": np.maximum}
             part = {name: kinds.get(name, np.add).reduceat(values[:stop], edges) for name, values in part.items()}
-            size = len(part["count"])
         has, bad = part["count"] > 0, part["bad"] > 0
         count = part["count"][has]
-        position = np.where(has, part["steps"] / np.maximum(part["count"], 1), 0.0)
-        middles = np.interp(np.flatnonzero(bad), np.flatnonzero(has), position[has]) if has.any() else np.zeros(int(bad.sum()))
-        assert len(has) == size
-        return Curve(position[has], part["low"][has], part["high"][has], part["total"][has] / count, count.astype(np.int64), middles)
+        middles = (span.start + (edges + np.append(edges[1:], stop)) / 2) * self._width + 0.5
+        return Curve(
+            part["steps"][has] / count, part["low"][has], part["high"][has], part["total"][has] / count, count.astype(np.int64),
+            middles[bad],
+        )  # fmt: skip
 
     def __len__(self) -> int:
         """How many finite values were taken in."""

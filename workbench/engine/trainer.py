@@ -55,12 +55,15 @@ from workbench.optim.schedules import learning_rate
 from workbench.optim.usage import unused_because
 
 _RISKY_RATE = 1e6
-"""Above this α one finite gradient may push a float32 parameter to infinity, so the update is checked as well."""
+"""Above this α one finite gradient may push a float32 parameter to infinity, so the update is checked as well.
+
+So it is where α·decay is above 1: weights that decay by more than all of themselves grow.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Where a run ends: after this many steps or epochs in total; with neither, after the hyperparameter `epochs`."""
+    """Where a run ends: after so many steps or epochs in total, whichever comes first; with neither, as `epochs` says."""
 
     steps: int | None = None
     epochs: int | None = None
@@ -102,37 +105,46 @@ class Trainer:
                     return
 
     def _ended(self, until: Until) -> bool:
-        if until.steps is not None:
-            return self.state.step >= until.steps
-        batches = self.state.batches
-        last = until.epochs if until.epochs is not None else self.hyperparameters.epochs
-        return batches.epoch > last or (batches.epoch == last and batches.epoch_done)
+        batches, last = self.state.batches, until.epochs
+        if until.steps is None and last is None:
+            last = self.hyperparameters.epochs
+        if until.steps is not None and self.state.step >= until.steps:
+            return True
+        return last is not None and (batches.epoch > last or (batches.epoch == last and batches.epoch_done))
 
     def take(self, command: Command) -> HyperparameterChanged | CommandRejected:
         """Apply an edit between two steps, or refuse it with the reason; the state stays bit-identical either way."""
         step, h = self.state.step, self.hyperparameters
         try:
-            spec, _ = find(command.name)
-            if spec.bites is Bites.RESET:
-                return CommandRejected(step, command.name, command.value, f"{command.name} needs a new start")
-            value = spec.check(command.value)
-            edited = assign(h, command.name, value)
+            edited = self.edited(h, command)
         except (UnknownName, InvalidValue) as error:
             return CommandRejected(step, command.name, command.value, str(error))
-        problems = conflicts(self.data, self.architecture, edited)
-        if problems:
-            return CommandRejected(step, command.name, command.value, problems[0][1])
         self.hyperparameters = edited
         self.state.network.configure(edited)
-        effect = unused_because(spec.name, edited, self.architecture.batch_norm) or ""
+        effect = unused_because(find(command.name)[0].name, edited, self.architecture.batch_norm) or ""
         return HyperparameterChanged(step, command.name, get(h, command.name), get(edited, command.name), effect)
+
+    def edited(self, h: Hyperparameters, command: Command) -> Hyperparameters:
+        """`h` with an edit that this run can take. Raises `UnknownName` or `InvalidValue`."""
+        spec, layer = find(command.name)
+        if spec.bites is Bites.RESET:
+            raise InvalidValue(f"{command.name} needs a new start")
+        value = spec.check(command.value)
+        if layer is not None and isinstance(value, tuple):
+            raise InvalidValue(f"{len(value)} values: expected a single one for layer {layer}")
+        edited = assign(h, command.name, value)
+        problems = conflicts(self.data, self.architecture, edited)
+        if problems:
+            raise InvalidValue(problems[0][1])
+        return edited
 
     def _step(self) -> Iterator[Event]:
         state, h = self.state, self.hyperparameters
-        state.use_optimizer(h.optimizer)
         step, batches = state.step + 1, state.batches
         alpha = learning_rate(h, step, batches.epoch + batches.epoch_done, batches.progress)
-        undo = state.snapshot() if alpha > _RISKY_RATE else None
+        undo = state.snapshot() if alpha > _RISKY_RATE or alpha * h.weight_decay > 1.0 else None
+        former = state.optimizer
+        state.use_optimizer(h.optimizer)
         X, Y = batches.take(h.batch_size)
         due = step % h.evaluate_every == 0 if h.evaluate_every else batches.epoch_done
         before = state.network.parameters.copy() if due else None
@@ -145,6 +157,7 @@ class Trainer:
                 state.restore(undo)
             else:
                 batches.untake()
+                state.optimizer = former
             yield Diverged(step, trouble, rows)
             return
         state.step = step
@@ -192,7 +205,7 @@ class Trainer:
         if not math.isfinite(length):
             bad = [name for name, view in network.named(network.gradients).items() if not np.isfinite(view).all()]
             return f"the gradient of {', '.join(bad)} is not finite"
-        if length > 1e18 and not self.hyperparameters.clip_norm:
+        if min(length, self.hyperparameters.clip_norm or math.inf) > 1e18:
             return f"the gradient has exploded: its norm is {length:.3g}"
         return ""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.nn.buffer import Array
+from workbench.nn.rows import row
 
 LEAK = 0.01
 
@@ -59,7 +60,7 @@ def _tanh_backward(dA: Array, A: Array) -> Array:
 
 
 def _relu(Z: Array, out: Array) -> Array:
-    return np.maximum(Z, 0.0, out=out)
+    return np.maximum(Z, row(0.0, Z.shape[-1], Z.dtype), out=out)
 
 
 def _relu_backward(dA: Array, A: Array) -> Array:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.nn.buffer import Array, Buffer
+from workbench.nn.rows import sum_over_examples
 
 
 class BatchNorm:
@@ -29,41 +30,40 @@ class BatchNorm:
         self.dgamma, self.dbeta = dgamma, dbeta
         self.batch_mean, self.batch_var = batch_mean, batch_var
         self.epsilon = epsilon
-        self._inverse = np.ones_like(gamma)
-        self._Zhat, self._out, self._scratch = (Buffer(gamma.dtype) for _ in range(3))
-        self.Zhat: Array = self._Zhat.of((0, gamma.shape[-1]))
+        self._inverse, self._scale = np.ones_like(gamma), np.ones_like(gamma)
+        self._centered, self._out, self._scratch = (Buffer(gamma.dtype) for _ in range(3))
+        self._Zc: Array = self._centered.of((0, gamma.shape[-1]))
 
     def forward(self, Z: Array) -> Array:
         """Normalize by the mini-batch's own statistics. Z (m, n), m ≥ 2."""
         m = Z.shape[-2]
-        Zhat, scratch = self._Zhat.like(Z), self._scratch.like(Z)
-        mean, inverse = self.batch_mean, self._inverse
-        np.add.reduce(Z, axis=-2, keepdims=True, out=mean)
+        mean, var, inverse, scale = self.batch_mean, self.batch_var, self._inverse, self._scale
+        self._Zc = Zc = self._centered.like(Z)
+        out = self._out.like(Z)
+        sum_over_examples(Z, out=mean)
         np.multiply(mean, 1.0 / m, out=mean)
-        np.subtract(Z, mean, out=Zhat)
-        np.multiply(Zhat, Zhat, out=scratch)
-        squares = np.add.reduce(scratch, axis=-2, keepdims=True)
-        np.multiply(squares, 1.0 / (m - 1), out=self.batch_var)
-        np.multiply(squares, 1.0 / m, out=inverse)
+        np.subtract(Z, mean, out=Zc)
+        sum_over_examples(np.multiply(Zc, Zc, out=out), out=var)
+        np.multiply(var, 1.0 / m, out=inverse)
         np.add(inverse, self.epsilon, out=inverse)
         np.sqrt(inverse, out=inverse)
         np.reciprocal(inverse, out=inverse)
-        np.multiply(Zhat, inverse, out=Zhat)
-        self.Zhat = Zhat
-        out = np.multiply(Zhat, self.gamma, out=self._out.like(Z))
+        np.multiply(var, 1.0 / (m - 1), out=var)
+        # Ẑ itself is never formed: 1/√(σ²+ε) goes into the factors of a row, here and in the backward pass.
+        np.multiply(self.gamma, inverse, out=scale)
+        np.multiply(Zc, scale, out=out)
         return np.add(out, self.beta, out=out)
 
     def backward(self, dY: Array) -> Array:
         """dZ (m, n), written over dY; dγ and dβ are stored. Through μ and σ², which depend on every row."""
-        m = dY.shape[-2]
-        scratch = self._scratch.like(dY)
-        np.add.reduce(dY, axis=-2, keepdims=True, out=self.dbeta)
-        np.multiply(dY, self.Zhat, out=scratch)
-        np.add.reduce(scratch, axis=-2, keepdims=True, out=self.dgamma)
-        np.multiply(self.Zhat, self.dgamma * (1.0 / m), out=scratch)
+        m, Zc, scratch = dY.shape[-2], self._Zc, self._scratch.like(dY)
+        sum_over_examples(dY, out=self.dbeta)
+        sum_over_examples(np.multiply(dY, Zc, out=scratch), out=self.dgamma)
+        np.multiply(self.dgamma, self._inverse, out=self.dgamma)
+        np.multiply(Zc, self.dgamma * self._inverse * (1.0 / m), out=scratch)
         np.subtract(dY, scratch, out=dY)
         np.subtract(dY, self.dbeta * (1.0 / m), out=dY)
-        return np.multiply(dY, self.gamma * self._inverse, out=dY)
+        return np.multiply(dY, self._scale, out=dY)
 
     def infer(self, Z: Array, mean: Array, var: Array) -> Array:
         """Normalize by given statistics (the running ones at test time); a new array."""

@@ -7,6 +7,7 @@ import numpy as np
 from workbench.nn.activations import Activation
 from workbench.nn.batchnorm import BatchNorm
 from workbench.nn.buffer import Array, Buffer
+from workbench.nn.rows import sum_over_examples
 from workbench.randomness import Purpose, Stream
 
 
@@ -34,7 +35,7 @@ class Dense:
         """Store dW = A_prevᵀ @ dZ and db; enough for the first layer, whose input needs no gradient."""
         np.matmul(self._X.swapaxes(-1, -2), dZ, out=self.dW)
         if self.db is not None:
-            np.add.reduce(dZ, axis=-2, keepdims=True, out=self.db)
+            sum_over_examples(dZ, out=self.db)
 
     def backward(self, dZ: Array) -> Array:
         """dA_prev (m, n_in) = dZ @ Wᵀ; dW and db are stored."""

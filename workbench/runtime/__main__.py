@@ -20,9 +20,9 @@ from workbench.runtime.wire import LENGTH, MAX_BYTES, ORDERS, REPORTS
 def read_orders(stream: BinaryIO, inbox: SimpleQueue[Order | None]) -> None:
     """Put every order of the stream into the inbox, and None at its end."""
     try:
-        while len(head := stream.read(LENGTH.size)) == LENGTH.size:
+        while len(head := _read(stream, LENGTH.size)) == LENGTH.size:
             (size,) = LENGTH.unpack(head)
-            body = stream.read(size) if size <= MAX_BYTES else b""
+            body = _read(stream, size) if size <= MAX_BYTES else b""
             if len(body) != size:
                 break
             inbox.put(ORDERS.decode(body))
@@ -30,6 +30,14 @@ def read_orders(stream: BinaryIO, inbox: SimpleQueue[Order | None]) -> None:
         pass  # what does not speak the protocol counts as gone
     finally:
         inbox.put(None)
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """`size` bytes of an unbuffered stream, or fewer where it ends."""
+    data = bytearray()
+    while len(data) < size and (part := stream.read(size - len(data))):
+        data += part
+    return bytes(data)
 
 
 def main() -> None:
@@ -52,7 +60,9 @@ def main() -> None:
             app_is_there = False
             inbox.put(None)
 
-    threading.Thread(target=read_orders, args=(sys.stdin.buffer, inbox), daemon=True).start()
+    # Unbuffered: Python aborts at exit where a thread still waits in the buffer of its own standard input.
+    orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    threading.Thread(target=read_orders, args=(orders, inbox), daemon=True).start()
     try:
         Host(inbox, send).serve()
     except Exception as error:

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.data.dataset import DataError
 from workbench.data.splits import Splits, prepare
+from workbench.engine.state import State
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES
 from workbench.nn.network import Network
@@ -51,15 +52,15 @@ class GradientCheck:
 
 def check_preset(preset: Preset, seed: int) -> GradientCheck:
     """Check a preset's network on its first training examples. Raises `InputError` where its data cannot be had."""
+    h = dataclasses.replace(preset.training, keep_prob=(1.0,) * len(preset.network.hidden))
     try:
         splits = prepare(preset.data, seed)
+        network = State(splits, preset.network, h.optimizer, seed, np.float64).network
     except DataError as error:
         raise InputError(f"{preset.name}: {error}") from None
-    h = dataclasses.replace(preset.training, keep_prob=(1.0,) * len(preset.network.hidden))
-    network = Network(splits.n_features, splits.n_outputs, preset.network, seed, np.float64)
     network.configure(h)
-    cost = _Cost(network, splits, h.l2, h.l1, h.label_smoothing)
-    return check(network, cost)
+    with np.errstate(all="ignore"):  # what is not finite counts as wrong
+        return check(network, _Cost(network, splits, h.l2, h.l1, h.label_smoothing))
 
 
 class _Cost:
@@ -94,8 +95,9 @@ def check(network: Network, cost: _Cost) -> GradientCheck:
         scale = float(np.linalg.norm(numerical) + np.linalg.norm(exact))
         gap = np.abs(numerical - exact)
         # Where there is no gradient at all (zero weights below), there is nothing relative to compare.
-        difference = float(np.linalg.norm(gap)) / scale if scale > 1e-9 else 0.0
-        found.append(TensorCheck(name, difference, _worst(places, gap, exact, numerical, view.shape) if difference > FINE else ""))
+        difference = 0.0 if scale <= 1e-9 else float(np.linalg.norm(gap)) / scale  # NaN stays NaN
+        worst = "" if difference <= FINE else _worst(places, gap, exact, numerical, view.shape)
+        found.append(TensorCheck(name, difference, worst))
     return GradientCheck(tuple(found))
 
 

@@ -55,19 +55,19 @@ class Run:
     """A session that is being trained: its trainer, its recorder and its curves."""
 
     def __init__(self, session: Session, path: Path | None = None) -> None:
-        """Go on from the session's checkpoint, which lies beside `path`; start from nothing where it has none.
+        """Go on from the session's checkpoint, which lies beside `path`; start from nothing where no step was done.
 
         Raises `InputError` and `CheckpointError`.
         """
         self.trainer = new_trainer(session, session.edits)
         self.history = History()
-        if session.checkpoint is not None and path is not None:
+        if path is not None and (session.checkpoint is not None or session.step):
             _, tensors, facts = load_session(path)
             try:
                 self.trainer.state.restore(Snapshot(tensors, facts))
                 self.history = History.from_tensors(tensors)
             except (SnapshotMismatch, ValueError) as error:
-                raise CheckpointError(path.with_name(session.checkpoint), f"not of this session: {error}") from None
+                raise CheckpointError(path.with_name(session.checkpoint or ""), f"not of this session: {error}") from None
         self._recorder = Recorder(dataclasses.replace(session, environment=environment()), self.trainer.state)
         self._pending: list[StepTaken] = []
 
@@ -93,7 +93,7 @@ class Run:
         """The steps that were not yet given out, if any; they are in the history then."""
         if not self._pending:
             return None
-        steps = columns(self._pending)
+        steps = columns(self._pending, self.trainer.state.batches.progress)
         self._pending.clear()
         self.history.take(steps)
         return steps
@@ -112,10 +112,10 @@ class Run:
         return session
 
 
-def columns(steps: list[StepTaken]) -> StepsTaken:
-    """Consecutive steps as arrays."""
+def columns(steps: list[StepTaken], progress: float) -> StepsTaken:
+    """Consecutive steps as arrays, after which `progress` epochs are done."""
     table = np.array([(each.cost, each.gradient_norm, each.learning_rate) for each in steps], np.float64).T
-    return StepsTaken(steps[-1].step, steps[-1].epoch, *(np.ascontiguousarray(column) for column in table))
+    return StepsTaken(steps[-1].step, steps[-1].epoch, progress, *(np.ascontiguousarray(column) for column in table))
 
 
 def scripted(edits: Iterable[Edit | tuple[int, str, object]]) -> CommandSource:

@@ -1,0 +1,46 @@
+"""The messages of the app that cross from one part to another."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from workbench.hyperparameters import Value
+from workbench.runtime.messages import Report
+from workbench.session.opening import Opened
+
+
+class Reported(Message):
+    """The engine reported something."""
+
+    def __init__(self, report: Report) -> None:
+        """`report` as it came over the wire."""
+        super().__init__()
+        self.report = report
+
+
+class EngineLost(Message):
+    """The engine process ended without being told to."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` in one line."""
+        super().__init__()
+        self.reason = reason
+
+
+class Edited(Message):
+    """The user wants a hyperparameter to have another value."""
+
+    def __init__(self, name: str, value: Value) -> None:
+        """`value` has passed the table's check."""
+        super().__init__()
+        self.name = name
+        self.value = value
+
+
+class Chosen(Message):
+    """The user chose a preset or a session in the library."""
+
+    def __init__(self, opened: Opened) -> None:
+        """What was chosen, read and checked."""
+        super().__init__()
+        self.opened = opened

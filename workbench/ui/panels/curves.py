@@ -1,0 +1,196 @@
+"""The two charts: cost, and one of error, learning rate or gradient norms."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+from textual.reactive import reactive
+
+from workbench.engine.history import Curve
+from workbench.nn.ewma import smooth
+from workbench.ui.monitor import Entry, Monitor
+from workbench.ui.panels.panel import Panel
+from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark, Rgb
+
+# Okabe and Ito's colours can be told apart with every kind of colour blindness; markers differ as well.
+BLUE: Rgb = (86, 180, 233)
+ORANGE: Rgb = (230, 159, 0)
+GREEN: Rgb = (0, 158, 115)
+PURPLE: Rgb = (204, 121, 167)
+GREY: Rgb = (120, 120, 120)
+LAYER_COLORS = (BLUE, ORANGE, GREEN, PURPLE, (240, 228, 66), (213, 94, 0))
+
+BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+WAITING = "  waiting for the first steps …"
+
+
+def marks(entries: list[Entry]) -> tuple[Mark, ...]:
+    """A mark for each entry of the timeline, those of one step together."""
+    texts: dict[int, list[str]] = {}
+    for entry in entries:
+        new = entry.text.rpartition("→ ")[2].split(" (")[0]
+        texts.setdefault(entry.step, []).append("✗ diverged" if entry.name == "diverged" else f"{SHORT.get(entry.name, entry.name)} {new}")
+    return tuple(Mark(float(step), ", ".join(each)[:28]) for step, each in texts.items())
+
+
+SHORT = {
+    "learning_rate": "α", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "l2": "λ", "l1": "λ₁", "batch_size": "batch",
+    "batchnorm_beta": "BN β", "batchnorm_epsilon": "BN ε", "optimizer": "opt", "keep_prob": "keep", "clip_norm": "clip",
+    "label_smoothing": "smooth", "weight_decay": "decay",
+}  # fmt: skip
+
+
+def band(curve: Curve) -> tuple[list[float], list[float]]:
+    """The curve from least to greatest value of each bucket and on to the next, so that no spike is lost."""
+    x = np.repeat(curve.step, 2)
+    y = np.empty(len(x))
+    y[0::2], y[1::2] = curve.low, curve.high
+    return x.tolist(), y.tolist()
+
+
+class CostPanel(Panel):
+    """J of every mini-batch, its exponentially weighted average, and the dev cost."""
+
+    TITLE = "2 Cost"
+    HELP = (
+        "The raw cost of each mini-batch (⣿ shadow, least to greatest), its exponentially weighted average v = βv + (1-β)θ over about the "
+        "last 1/(1-β) steps (▀ line), and train and dev cost of each evaluation (○ and ◆). Divided by 1 - Πβ the average does not start "
+        "from 0; without this correction it is biased at first. Vertical lines are your edits. [ and ] change β, b the correction, l the axis."
+    )
+    beta_index: reactive[int] = reactive(5)
+    corrected: reactive[bool] = reactive(True)
+    log: reactive[bool] = reactive(False)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._monitor: Monitor | None = None
+
+    def compose(self) -> ComposeResult:
+        """One chart."""
+        yield Chart(id="cost-chart")
+
+    def on_mount(self) -> None:
+        """Say on the border what is drawn."""
+        self._describe()
+
+    @property
+    def beta(self) -> float:
+        """β of the average."""
+        return BETAS[self.beta_index]
+
+    def _describe(self) -> None:
+        last = round(1 / (1 - self.beta))
+        kind = "corrected" if self.corrected else "biased"
+        self.border_title = f"{self.TITLE}{' (log)' if self.log else ''}"
+        self.border_subtitle = f"⣿ raw  ▀ EWMA β {self.beta:g} ≈ last {last:,} steps, {kind}  ○ train  ◆ dev"
+
+    def watch_beta_index(self) -> None:
+        """Smooth anew."""
+        self._again()
+
+    def watch_corrected(self) -> None:
+        """Smooth anew."""
+        self._again()
+
+    def watch_log(self) -> None:
+        """Draw on the other axis."""
+        self._again()
+
+    def _again(self) -> None:
+        if self.is_mounted:
+            self._describe()
+            if self._monitor is not None:
+                self.show(self._monitor)
+
+    def show(self, monitor: Monitor) -> None:
+        """Draw the curves as they are now."""
+        self._monitor = monitor
+        chart = self.query_one(Chart)
+        series = monitor.history.series
+        if not len(series["cost"]):
+            chart.draw(Drawing(empty=WAITING))
+            return
+        # Smoothed over all buckets, then thinned: a bucket's count says how many steps it weighs.
+        full = series["cost"].curve()
+        biased, corrected = smooth(full.mean, self.beta, full.count)
+        average = corrected if self.corrected else biased
+        keep = np.unique(np.linspace(0, len(full.step) - 1, 2 * chart.columns).astype(int))
+        x, y = band(series["cost"].curve(columns=chart.columns))
+        lines = [
+            Line(x, y, "braille", GREY),
+            Line(full.step[keep].tolist(), average[keep].tolist(), "hd", BLUE),
+        ]
+        for name, marker, color in (("train_cost", "○", GREEN), ("dev_cost", "◆", ORANGE)):
+            curve = series[name].curve(columns=max(4, chart.columns // 4))
+            lines.append(Line(curve.step.tolist(), curve.mean.tolist(), marker, color, joined=False))
+        chart.draw(Drawing(tuple(lines), marks(monitor.entries), log=self.log))
+
+
+class SecondPanel(Panel):
+    """One of error, learning rate and gradient norms."""
+
+    KINDS: ClassVar[tuple[str, ...]] = ("Error", "Learning rate", "Gradient norms")
+    HELP = (
+        "t goes from error (○ train, ◆ dev) to the learning rate in force (schedule and warm-up included) and to the norm of the gradients "
+        "(log axis): ⣿ of all layers at each step before clipping, and the digit l for ‖dW‖ of layer l at each evaluation. Norms that fall "
+        "from layer to layer vanish, norms that grow explode."
+    )
+
+    kind: reactive[int] = reactive(0)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._monitor: Monitor | None = None
+
+    def compose(self) -> ComposeResult:
+        """One chart."""
+        yield Chart(id="second-chart")
+
+    def on_mount(self) -> None:
+        """Say on the border what is drawn."""
+        self._describe()
+
+    def _describe(self) -> None:
+        self.border_title = "3 " + " │ ".join(f"▸{each}" if i == self.kind else each for i, each in enumerate(self.KINDS))
+        self.border_subtitle = ("○ train  ◆ dev", "α now", "⣿ all layers  1 2 … ‖dW‖ of each layer  (log)")[self.kind]
+
+    def watch_kind(self) -> None:
+        """Draw the other one."""
+        if self.is_mounted:
+            self._describe()
+            if self._monitor is not None:
+                self.show(self._monitor)
+
+    def show(self, monitor: Monitor) -> None:
+        """Draw the chosen curves."""
+        self._monitor = monitor
+        chart = self.query_one(Chart)
+        draw = (self._error, self._learning_rate, self._gradients)[self.kind]
+        chart.draw(draw(monitor, chart.columns))
+
+    def _error(self, monitor: Monitor, columns: int) -> Drawing:
+        lines = []
+        for name, marker, color in (("train_error", "○", GREEN), ("dev_error", "◆", ORANGE)):
+            curve = monitor.history.series[name].curve(columns=columns)
+            lines.append(Line(curve.step.tolist(), curve.mean.tolist(), "braille", color))
+            few = curve.step[:: max(1, len(curve.step) // (columns // 4))]
+            lines.append(Line(few.tolist(), curve.mean[:: max(1, len(curve.step) // (columns // 4))].tolist(), marker, color, False))
+        return Drawing(tuple(lines), empty=WAITING)
+
+    def _learning_rate(self, monitor: Monitor, columns: int) -> Drawing:
+        curve = monitor.history.series["learning_rate"].curve(columns=columns)
+        x, y = band(curve)
+        return Drawing((Line(x, y, "braille", BLUE),), empty=WAITING)
+
+    def _gradients(self, monitor: Monitor, columns: int) -> Drawing:
+        x, y = band(monitor.history.series["gradient_norm"].curve(columns=columns))
+        lines = [Line(x, y, "braille", GREY)]
+        layers = [name for name in monitor.history.series if name.startswith("layer")]
+        for number in range(1, len(layers) + 1):
+            curve = monitor.history.series[f"layer{number}"].curve(columns=columns // 2)
+            marker = str(number) if number < 10 else chr(ord("a") + (number - 10) % 26)
+            color = LAYER_COLORS[(number - 1) % len(LAYER_COLORS)]
+            lines.append(Line(curve.step.tolist(), curve.mean.tolist(), marker, color, joined=False))
+        return Drawing(tuple(lines), log=True, empty=WAITING)

@@ -1,0 +1,1 @@
+"""Drawing: charts and histograms, without any knowledge of training."""

@@ -1,0 +1,169 @@
+"""A chart of lines with marks, drawn by plotext and kept until something changes.
+
+Knows nothing of training: it is given lines, marks and axes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual.app import RenderResult
+from textual_plotext import PlotextPlot
+
+Rgb = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. `marker` is a plotext marker ("braille", "hd", or one character); `joined` draws segments between points."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    marker: str
+    color: Rgb
+    joined: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A vertical line at `x` with a label at its top."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """All that a chart shows. `empty` is said where there is nothing to draw."""
+
+    lines: tuple[Line, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    log: bool = False
+    empty: str = ""
+
+
+LABEL_ROWS = 3
+MARK: Rgb = (140, 140, 140)
+
+
+class Chart(PlotextPlot):
+    """Draws a `Drawing`; an equal one costs nothing."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._drawing = Drawing()
+        self._drawn: tuple[object, Text] | None = None
+
+    @property
+    def columns(self) -> int:
+        """How many points side by side the chart can tell apart."""
+        return max(8, self.size.width - 8)
+
+    def draw(self, drawing: Drawing) -> None:
+        """Show this from now on."""
+        if drawing != self._drawing:
+            self._drawing, self._drawn = drawing, None
+            self.refresh()
+
+    def render(self) -> RenderResult:
+        width, height = self.size
+        if width < 12 or height < 4:
+            return Text("too small for a chart" if width >= 21 else "")
+        key = (self.size, self.app.theme)
+        if self._drawn is None or self._drawn[0] != key:
+            self._drawn = (key, self._plotted())
+        return self._drawn[1]
+
+    def _plotted(self) -> Text:
+        drawing, plot = self._drawing, self.plt
+        lines = [_finite(line, drawing.log) for line in drawing.lines]
+        lines = [line for line in lines if line.x]
+        if not lines:
+            return Text(drawing.empty, style="italic")
+        plot.clear_figure()
+        for line in lines:
+            draw = plot.plot if line.joined else plot.scatter
+            draw(list(line.x), list(line.y), marker=line.marker, color=line.color)
+        low, high = _span([y for line in lines for y in line.y])
+        left, right = min(line.x[0] for line in lines), max(line.x[-1] for line in lines)
+        right = right if right > left else left + 1
+        plot.xlim(left, right)
+        plot.ylim(low, high)
+        plot.xticks(*_ticks(left, right, max(2, self.size.width // 18)))
+        plot.yticks(*(_log_ticks(low, high) if drawing.log else _ticks(low, high, max(3, self.size.height // 3))))
+        self._mark(left, right, low, high)
+        rendered = super().render()
+        assert isinstance(rendered, Text)
+        return rendered
+
+    def _mark(self, left: float, right: float, low: float, high: float) -> None:
+        """Marks with labels in up to three rows, none over another; a mark whose label finds no room stays a line."""
+        columns, rows = self.columns, max(2, self.size.height - 3)
+        taken = [-1.0] * LABEL_ROWS
+        for mark in self._drawing.marks:
+            if not left <= mark.x <= right:
+                continue
+            self.plt.vline(mark.x, color=MARK)
+            at = (mark.x - left) / (right - left) * columns
+            start = min(at + 1, columns - len(mark.label) - 1)
+            row = next((i for i, end in enumerate(taken) if start > end), None)
+            if row is None or start < 0:
+                continue
+            taken[row] = start + len(mark.label) + 1
+            y = high - (high - low) * (row + 0.5) / rows
+            self.plt.text(mark.label, left + start / columns * (right - left), y, color=MARK, alignment="left")
+
+
+def _finite(line: Line, log: bool) -> Line:
+    """The line without what cannot be drawn; on a log axis y becomes log10 y."""
+    points = [
+        (x, math.log10(y) if log else y)
+        for x, y in zip(line.x, line.y, strict=True)
+        if math.isfinite(x) and math.isfinite(y) and (not log or y > 0)
+    ]
+    return Line([x for x, _ in points], [y for _, y in points], line.marker, line.color, line.joined)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    if high - low < 1e-12 * max(abs(low), abs(high), 1e-12):
+        margin = abs(low) * 0.05 or 0.5
+        return low - margin, high + margin
+    return low, high
+
+
+def _ticks(low: float, high: float, most: int) -> tuple[list[float], list[str]]:
+    """At most about `most` round numbers from low to high, with their labels."""
+    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    step *= next(m for m in (1, 2, 2.5, 5, 10) if (high - low) / (step * m) <= most)
+    first = math.ceil(low / step - 1e-9)
+    places = [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    return places, [_label(place, step) for place in places]
+
+
+def _label(place: float, step: float) -> str:
+    if abs(place) < step / 1000:
+        return "0"
+    if abs(place) >= 1e5 or step < 1e-4:
+        return f"{place:.2g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    if step / 10.0**-decimals % 1 > 1e-6:
+        decimals += 1
+    return f"{place:,.{decimals}f}"
+
+
+def _log_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Powers of ten, thinned; between them 2 and 5 where fewer than three powers are in sight."""
+    powers = [float(p) for p in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+    if len(powers) >= 3:
+        every = math.ceil(len(powers) / 5)
+        powers = [p for p in powers if p % every == 0]
+        return powers, [f"1e{p:.0f}" for p in powers]
+    places = [p + math.log10(m) for p in range(math.floor(low), math.floor(high) + 1) for m in (1, 2, 5)]
+    places = [p for p in places if low <= p <= high]
+    if len(places) < 2:
+        places = [low, high]
+    return places, [f"{10**p:.2g}" for p in places]
