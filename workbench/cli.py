@@ -26,7 +26,7 @@ from workbench.hyperparameters import TABLE, Bites, InvalidValue, UnknownName, V
 from workbench.session.errors import InputError
 from workbench.session.opening import open_input
 from workbench.session.preset import Preset, find_presets, read_preset
-from workbench.session.run import Run, fix_blas_threads, scripted
+from workbench.session.run import Run, scripted
 from workbench.session.session import Result, Score, Session
 from workbench.session.store import list_sessions, read_session
 from workbench.session.text import clean
@@ -37,9 +37,7 @@ class _AppByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = next((i for i, each in enumerate(args) if not each.startswith("-") and (not i or args[i - 1] != "--sessions")), None)
-        if first is None and not {"--help", "--version"} & set(args):
-            args = ["open", *args]
-        elif first is not None and args[first] not in self.commands:
+        if (first is None and not {"--help", "--version"} & set(args)) or (first is not None and args[first] not in self.commands):
             args = ["open", *args]
         return super().parse_args(ctx, args)
 
@@ -93,7 +91,6 @@ def train(
     opened = open_input(name, folder)
     session = _session(opened.content, seed, settings)
     wanted = _edits(edits)
-    fix_blas_threads(session)
     run = Run(session, opened.path)
     state = run.trainer.state
     _try_edits(run.trainer, wanted)
@@ -304,7 +301,6 @@ def replay(name: str, as_json: bool, folder: Path) -> int:
         raise InputError(f"{name}: a preset, not a saved session: there is nothing to compare with")
     from workbench.session.replay import replay as run_again
 
-    fix_blas_threads(opened.content)
     found = run_again(opened.content)
     if as_json:
         figures = {"identical": found.identical, "through_step": found.through_step, "first_difference": found.first_difference}

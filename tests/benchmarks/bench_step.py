@@ -77,7 +77,7 @@ SHAPES = tuple(
 
 
 def examples(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """X (m, n) of a normal distribution, and as classes (m,) what a random linear map ranks highest, so that there is something to learn."""
+    """X (m, n), normally distributed, and classes (m,) that can be learned: what a random linear map ranks highest."""
     random = generator(SEED, Purpose.DATA)
     X = random.standard_normal((EXAMPLES, shape.sizes[0]), dtype=np.float32)
     return X, (X @ random.standard_normal((shape.sizes[0], shape.sizes[-1]), dtype=np.float32)).argmax(axis=1)
@@ -221,7 +221,8 @@ def seconds_per_step_of_sklearn(shape: Shape, seconds: float) -> float:
         """Seconds per step, of which each fit's own start is a small part."""
         network = MLPClassifier(
             shape.sizes[1:-1], activation="relu", solver="adam", alpha=0.0, batch_size=shape.batch_size, random_state=SEED,
-            learning_rate_init=ALPHA, beta_1=BETA1, beta_2=BETA2, epsilon=EPSILON, max_iter=epochs, tol=0.0, n_iter_no_change=10**9,
+            learning_rate_init=ALPHA, beta_1=BETA1, beta_2=BETA2, epsilon=EPSILON,
+            max_iter=epochs, tol=0.0, n_iter_no_change=10**9,
         )  # fmt: skip
         started = time.perf_counter()
         network.fit(X, labels)
@@ -313,6 +314,8 @@ def main() -> None:
         return
     about = environment(options.threads)
     print(json.dumps(about, indent=2))
+    if "OPENBLAS_CORETYPE" in os.environ:
+        print("OPENBLAS_CORETYPE is set: it may keep NumPy and scikit-learn, but not the others, from the processor's best kernels.")
     rounds = measure(options.rounds, options.seconds, options.threads)
     rows = summarize(rounds)
     print(table(rows))

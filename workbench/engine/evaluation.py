@@ -13,7 +13,7 @@ from workbench.nn.network import Network
 
 CHUNK = 4096
 """Examples at a time, so that an evaluation's memory does not grow with the data."""
-LOOKED_AT = 512
+LOOKED_AT = 256
 """Train examples on which distributions and dead units are measured."""
 DEAD_SLOPE = 1e-3
 BINS = 48
@@ -78,12 +78,13 @@ def _batchnorm(network: Network, l: int, running: list[tuple[Array, Array]]) -> 
 
 
 def histogram(values: NDArray[np.floating]) -> Histogram:
-    """Counts in equal bins over the range of the finite values."""
+    """Counts of the finite values in equal bins, four standard deviations to each side; what lies beyond is in the end bins."""
     finite = values[np.isfinite(values)].astype(np.float64)
     if not finite.size:
         return Histogram(0.0, 0.0, np.zeros(BINS, np.int64))
-    low, high = float(finite.min()), float(finite.max())
+    middle, spread = float(finite.mean()), 4.0 * float(finite.std())
+    low, high = max(float(finite.min()), middle - spread), min(float(finite.max()), middle + spread)
     if not high - low > 1e-12 * max(abs(low), abs(high), 1e-300):
         high = low + (abs(low) or 1.0)  # all alike: one full bin at the left
-    counts, _ = np.histogram(finite, BINS, (low, high))
-    return Histogram(low, high, counts.astype(np.int64))
+    places = np.clip((finite - low) * (BINS / (high - low)), 0, BINS - 1).astype(np.int64)
+    return Histogram(low, high, np.bincount(places, minlength=BINS))

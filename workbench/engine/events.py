@@ -87,7 +87,7 @@ class BatchNormStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts (bins,) between the equally spaced ends `low` and `high`."""
+    """Counts (bins,) in equal bins from `low` to `high`; values beyond are in the end bins."""
 
     low: float
     high: float

@@ -172,5 +172,5 @@ class History:
         history = cls()
         for name, tensor in tensors.items():
             if name.startswith(PREFIX):
-                history.series[name.removeprefix(PREFIX)] = Series.from_tensor(tensor)
+                history.series[name.removeprefix(PREFIX)] = Series.from_tensor(tensor.astype(np.float64))
         return history

@@ -37,13 +37,15 @@ class SnapshotMismatch(ValueError):
 class State:
     """The mutable state of one run."""
 
-    def __init__(self, splits: Splits, architecture: Architecture, optimizer: str, seed: int, dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self, splits: Splits, architecture: Architecture, optimizer: str, seed: int, dtype: DTypeLike = np.float32
+    ) -> None:
         self.network = Network(splits.n_features, splits.n_outputs, architecture, seed, dtype)
         self.optimizer = self._optimizer(optimizer)
         self.batches = MiniBatches(splits.train, seed, merge_single=architecture.batch_norm)
         self.step = 0
         self.epoch_cost = 0.0
-        """Σ(cost·n) over this epoch's mini-batches so far."""
+        """Σ(cost·n) over the mini-batches of `batches.epoch` so far."""
 
     def _optimizer(self, name: str) -> Optimizer:
         return OPTIMIZERS[name](self.network.parameters, self.network.weights.size)

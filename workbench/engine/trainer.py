@@ -145,6 +145,8 @@ class Trainer:
         undo = state.snapshot() if alpha > _RISKY_RATE or alpha * h.weight_decay > 1.0 else None
         former = state.optimizer
         state.use_optimizer(h.optimizer)
+        if batches.epoch_done:
+            state.epoch_cost = 0.0
         X, Y = batches.take(h.batch_size)
         due = step % h.evaluate_every == 0 if h.evaluate_every else batches.epoch_done
         before = state.network.parameters.copy() if due else None
@@ -164,9 +166,7 @@ class Trainer:
         state.epoch_cost += cost * len(X)
         yield StepTaken(step, batches.epoch, cost, length, alpha)
         if batches.epoch_done:
-            mean = state.epoch_cost / batches.examples
-            state.epoch_cost = 0.0
-            yield EpochEnded(step, batches.epoch, mean)
+            yield EpochEnded(step, batches.epoch, state.epoch_cost / batches.examples)
         if due:
             yield self.evaluate(before)
 

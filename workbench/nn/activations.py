@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from workbench.nn.buffer import Array
-from workbench.nn.rows import row
 
 LEAK = 0.01
 
@@ -34,6 +34,17 @@ class Activation:
     forward: Callable[[Array, Array], Array]
     backward: Callable[[Array, Array], Array]
     keeps_input: bool = False
+
+
+@lru_cache(maxsize=64)
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
+    """Zeros to compare with: NumPy has a vectorized maximum of two arrays, but not of an array and a number.
+
+    Since they are never written, the system backs large ones by one page of memory.
+    """
+    zeros: Array = np.zeros(shape, dtype)
+    zeros.flags.writeable = False
+    return zeros
 
 
 def _sigmoid(Z: Array, out: Array) -> Array:
@@ -60,7 +71,7 @@ def _tanh_backward(dA: Array, A: Array) -> Array:
 
 
 def _relu(Z: Array, out: Array) -> Array:
-    return np.maximum(Z, row(0.0, Z.shape[-1], Z.dtype), out=out)
+    return np.maximum(Z, _zeros(Z.shape, Z.dtype), out=out)
 
 
 def _relu_backward(dA: Array, A: Array) -> Array:

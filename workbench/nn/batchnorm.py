@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.nn.buffer import Array, Buffer
-from workbench.nn.rows import sum_over_examples
+from workbench.nn.sums import mean_over_examples, sum_over_examples
 
 
 class BatchNorm:
@@ -30,39 +30,34 @@ class BatchNorm:
         self.dgamma, self.dbeta = dgamma, dbeta
         self.batch_mean, self.batch_var = batch_mean, batch_var
         self.epsilon = epsilon
-        self._inverse, self._scale = np.ones_like(gamma), np.ones_like(gamma)
+        self._root, self._scale = np.ones_like(gamma), np.ones_like(gamma)
         self._centered, self._out, self._scratch = (Buffer(gamma.dtype) for _ in range(3))
         self._Zc: Array = self._centered.of((0, gamma.shape[-1]))
 
     def forward(self, Z: Array) -> Array:
         """Normalize by the mini-batch's own statistics. Z (m, n), m ≥ 2."""
-        m = Z.shape[-2]
-        mean, var, inverse, scale = self.batch_mean, self.batch_var, self._inverse, self._scale
+        m, var, root, scale = Z.shape[-2], self.batch_var, self._root, self._scale
         self._Zc = Zc = self._centered.like(Z)
         out = self._out.like(Z)
-        sum_over_examples(Z, out=mean)
-        np.multiply(mean, 1.0 / m, out=mean)
-        np.subtract(Z, mean, out=Zc)
-        sum_over_examples(np.multiply(Zc, Zc, out=out), out=var)
-        np.multiply(var, 1.0 / m, out=inverse)
-        np.add(inverse, self.epsilon, out=inverse)
-        np.sqrt(inverse, out=inverse)
-        np.reciprocal(inverse, out=inverse)
-        np.multiply(var, 1.0 / (m - 1), out=var)
-        # Ẑ itself is never formed: 1/√(σ²+ε) goes into the factors of a row, here and in the backward pass.
-        np.multiply(self.gamma, inverse, out=scale)
+        np.subtract(Z, mean_over_examples(Z, out=self.batch_mean), out=Zc)
+        mean_over_examples(np.multiply(Zc, Zc, out=out), out=var)
+        np.add(var, self.epsilon, out=root)
+        np.sqrt(root, out=root)
+        np.multiply(var, m / (m - 1), out=var)
+        # Ẑ is never formed: dividing by the root is left to the factors of a column, here and in the backward pass.
+        np.divide(self.gamma, root, out=scale)
         np.multiply(Zc, scale, out=out)
         return np.add(out, self.beta, out=out)
 
     def backward(self, dY: Array) -> Array:
-        """dZ (m, n), written over dY; dγ and dβ are stored. Through μ and σ², which depend on every row."""
-        m, Zc, scratch = dY.shape[-2], self._Zc, self._scratch.like(dY)
+        """DZ (m, n), written over dY; dγ and dβ are stored. Through μ and σ², which depend on every row."""
+        m, Zc, root, scratch = dY.shape[-2], self._Zc, self._root, self._scratch.like(dY)
         sum_over_examples(dY, out=self.dbeta)
         sum_over_examples(np.multiply(dY, Zc, out=scratch), out=self.dgamma)
-        np.multiply(self.dgamma, self._inverse, out=self.dgamma)
-        np.multiply(Zc, self.dgamma * self._inverse * (1.0 / m), out=scratch)
+        np.divide(self.dgamma, root, out=self.dgamma)
+        np.multiply(Zc, self.dgamma / (m * root), out=scratch)
         np.subtract(dY, scratch, out=dY)
-        np.subtract(dY, self.dbeta * (1.0 / m), out=dY)
+        np.subtract(dY, self.dbeta / m, out=dY)
         return np.multiply(dY, self._scale, out=dY)
 
     def infer(self, Z: Array, mean: Array, var: Array) -> Array:

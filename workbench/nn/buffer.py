@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 
 class Buffer:
@@ -16,14 +17,14 @@ class Buffer:
     __slots__ = ("_memory", "_view")
 
     def __init__(self, dtype: DTypeLike) -> None:
-        self._memory: NDArray[np.generic] = np.empty(0, dtype)
+        self._memory: Array = np.empty(0, dtype)
         self._view = self._memory
 
-    def like(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+    def like(self, array: Array) -> Array:
         """Uninitialized memory of the same shape as `array`; overwritten by the next request."""
         return self.of(array.shape)
 
-    def of(self, shape: tuple[int, ...]) -> NDArray[np.generic]:
+    def of(self, shape: tuple[int, ...]) -> Array:
         """Uninitialized memory of this shape; overwritten by the next request."""
         if self._view.shape != shape:
             size = math.prod(shape)

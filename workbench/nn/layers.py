@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from workbench.nn.activations import Activation
 from workbench.nn.batchnorm import BatchNorm
 from workbench.nn.buffer import Array, Buffer
-from workbench.nn.rows import sum_over_examples
+from workbench.nn.sums import sum_over_examples
 from workbench.randomness import Purpose, Stream
 
 
@@ -55,7 +57,7 @@ class Dropout:
     by the chance so rounded, so the expectation is exact. Nothing is dropped at test time.
     """
 
-    def __init__(self, seed: int, layer: int, dtype: np.dtype[np.floating]) -> None:
+    def __init__(self, seed: int, layer: int, dtype: np.dtype[Any]) -> None:
         self.keep_prob = 1.0
         self._stream = Stream(seed, Purpose.DROPOUT, layer)
         self._out, self._mask = Buffer(dtype), Buffer(np.bool_)

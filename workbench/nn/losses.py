@@ -8,12 +8,13 @@ cost with respect to the logits in `backward`. Label smoothing (Szegedy et al. 2
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
 from workbench.nn.activations import ACTIVATIONS
 from workbench.nn.buffer import Array, Buffer
-from workbench.nn.rows import sum_over_units
+from workbench.nn.sums import sum_over_units
 
 
 class Loss(ABC):
@@ -21,7 +22,7 @@ class Loss(ABC):
 
     error_name = "error"
 
-    def __init__(self, dtype: np.dtype[np.floating]) -> None:
+    def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dZ, self._work, self._columns, self._targets = (Buffer(dtype) for _ in range(4))
         self._each: Array = np.empty((0, 0), dtype)
         self.losses: Array = np.empty(0, dtype)
@@ -38,7 +39,7 @@ class Loss(ABC):
         return np.add(targets, smoothing / max(2, Y.shape[-1]), out=targets)
 
     def backward(self) -> Array:
-        """dZ (m, k) of the cost of the last `forward`; once for each, since it is scaled in place."""
+        """DZ (m, k) of the cost of the last `forward`; once for each, since it is scaled in place."""
         return np.multiply(self._each, 1.0 / self._each.shape[-2], out=self._each)
 
     @abstractmethod
@@ -71,13 +72,13 @@ class SoftmaxCrossEntropy(Loss):
         np.subtract(Z, self._largest(Z), out=shifted)
         np.exp(shifted, out=P)
         total = sum_over_units(P)
-        np.divide(P, total[..., None], out=P)
+        np.divide(P, total, out=P)
         np.subtract(P, Y, out=P)
-        losses: Array = np.log(total, out=total)
+        losses: Array = np.log(total, out=total)[..., 0]
         return np.subtract(losses, np.vecdot(shifted, Y), out=losses)
 
     def _largest(self, Z: Array) -> Array:
-        """max z of each example (m, 1), taken with the classes first in memory: along a short last axis it is slow."""
+        """Max z of each example (m, 1), taken with the classes first in memory: along a short last axis it is slow."""
         columns = self._columns.of((*Z.shape[:-2], Z.shape[-1], Z.shape[-2]))
         np.copyto(columns, Z.swapaxes(-1, -2))
         return np.maximum.reduce(columns, axis=-2, keepdims=True).swapaxes(-1, -2)
@@ -148,6 +149,6 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 def softmax(Z: Array) -> Array:
-    """t = e^(z - max z), a = t / Σt over the last axis; a new array."""
+    """T = e^(z - max z), a = t / Σt over the last axis; a new array."""
     t = np.exp(Z - Z.max(axis=-1, keepdims=True))
     return t / t.sum(axis=-1, keepdims=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -81,7 +81,7 @@ class Network:
 
     def __init__(self, n_in: int, n_out: int, architecture: Architecture, seed: int, dtype: DTypeLike = np.float32) -> None:
         self.sizes = (n_in, *architecture.hidden, n_out)
-        self.dtype = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.tensors = layout(self.sizes, architecture.batch_norm)
         size = self.tensors[-1].stop
         self.parameters: Array = np.zeros(size, self.dtype)

@@ -40,7 +40,8 @@ SCHEDULES: Mapping[str, Schedule] = {
     for each in (
         Schedule("constant", "α₀", frozenset(), lambda epoch, done, h: 1.0),
         Schedule(
-            "inverse_time", "α₀/(1 + rate·epoch)", frozenset({"decay_rate"}), lambda epoch, done, h: 1.0 / (1.0 + h.decay_rate * epoch)
+            "inverse_time", "α₀/(1 + rate·epoch)", frozenset({"decay_rate"}),
+            lambda epoch, done, h: 1.0 / (1.0 + h.decay_rate * epoch),
         ),
         Schedule("exponential", "factor^epoch·α₀", frozenset({"decay_factor"}), lambda epoch, done, h: h.decay_factor**epoch),
         Schedule("inverse_sqrt", "k/√epoch·α₀", frozenset({"decay_k"}), lambda epoch, done, h: h.decay_k / math.sqrt(epoch)),

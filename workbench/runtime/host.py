@@ -1,9 +1,9 @@
 """The engine process: one run, driven by orders from the app, telling what happens.
 
-    begin                      Begun, or Refused
-    train, flushing every      StepsTaken, Evaluated, HyperparameterChanged ...
-    so often                   between two steps: whatever orders have come
-    the app is gone            save, and end: no orphan
+begin                      Begun, or Refused
+train, flushing every      StepsTaken, Evaluated, HyperparameterChanged ...
+so often                   between two steps: whatever orders have come
+the app is gone            save, and end: no orphan
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from workbench.runtime.messages import (
 )
 from workbench.session.errors import CheckpointError, InputError, SaveError
 from workbench.session.notebook import parse_session
-from workbench.session.run import Run, blas_threads, fix_blas_threads
+from workbench.session.run import Run, blas_threads
 
 FLUSH_SECONDS = 0.1
 """How often the app hears of steps."""
@@ -62,7 +62,6 @@ class Host:
             return
         try:
             session = parse_session(begin.session, begin.path or "session")
-            fix_blas_threads(session)
             self._run = Run(session, Path(begin.path) if begin.path else None)
         except (InputError, CheckpointError) as error:
             self._send(Refused(str(error)))
@@ -84,7 +83,6 @@ class Host:
     def _begun(self) -> Begun:
         trainer = self._run.trainer
         splits, state = trainer.splits, trainer.state
-        parts = (splits.train, splits.dev, splits.test)
         live = {field.name: getattr(trainer.hyperparameters, field.name) for field in dataclasses.fields(trainer.hyperparameters)}
         return Begun(
             step=state.step,
@@ -92,7 +90,7 @@ class Host:
             hyperparameters=live,
             sizes=state.network.sizes,
             parameters=state.network.parameters.size,
-            examples=tuple(part.examples if part is not None else 0 for part in parts),
+            examples=(splits.train.examples, *(part.examples if part is not None else 0 for part in (splits.dev, splits.test))),
             task=splits.task.value,
             blas_threads=blas_threads(),
             history=tuple(SeriesSent(name, series.tensor()) for name, series in self._run.history.series.items() if len(series)),

@@ -92,7 +92,7 @@ class Begun:
     hyperparameters: dict[str, Value]
     sizes: tuple[int, ...]
     parameters: int
-    examples: tuple[int, int, int]
+    examples: tuple[int, ...]
     task: str
     blas_threads: int
     history: tuple[SeriesSent, ...]

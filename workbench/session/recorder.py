@@ -9,7 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 
-from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Event, Finished, HyperparameterChanged, StepTaken
+from workbench.engine.events import (
+    CommandRejected,
+    Diverged,
+    EpochEnded,
+    Evaluated,
+    Event,
+    Finished,
+    HyperparameterChanged,
+    StepTaken,
+)
 from workbench.engine.state import State
 from workbench.session.session import Divergence, Edit, Mark, Result, Session
 

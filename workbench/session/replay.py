@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Until
-from workbench.session.run import environment, new_trainer, scripted
+from workbench.session.run import environment, fix_blas_threads, new_trainer, scripted
 from workbench.session.session import Session
 
 
@@ -32,11 +32,12 @@ class Replay:
 
 def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> Replay:
     """Train the session again. `progress` is told each step."""
-    other = _other_environment(session)
     marks = {mark.step: mark.hash for mark in session.marks}
     recorded = [(edit.step, edit.name, edit.old, edit.new) for edit in session.edits]
     diverged = {each.step for each in session.divergences}
     trainer = new_trainer(session)
+    fix_blas_threads(session, trainer)
+    other = _other_environment(session)
     edits = scripted(session.edits)
     through = 0
 
@@ -80,6 +81,5 @@ def _other_environment(session: Session) -> tuple[str, ...]:
     if was is None:
         return ("the session does not say where it was made",)
     names = ("workbench", "python", "numpy", "blas", "blas_threads", "platform")
-    return tuple(
-        f"{name}: {getattr(was, name)} then, {getattr(now, name)} now" for name in names if getattr(was, name) != getattr(now, name)
-    )
+    pairs = {name: (getattr(was, name), getattr(now, name)) for name in names}
+    return tuple(f"{name}: {then} then, {here} now" for name, (then, here) in pairs.items() if then != here)

@@ -7,6 +7,7 @@ replay all start here.
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,8 @@ from workbench.session.recorder import Recorder
 from workbench.session.session import Edit, Environment, Result, Session
 from workbench.session.store import load_session, save
 
+SMALL_STEP = 8_000_000
+"""Parameters times batch size up to which one thread is enough."""
 MOST_PENDING = 4096
 """Steps that are held back at most, however seldom somebody wants them."""
 
@@ -60,6 +63,7 @@ class Run:
         Raises `InputError` and `CheckpointError`.
         """
         self.trainer = new_trainer(session, session.edits)
+        fix_blas_threads(session, self.trainer)
         self.history = History()
         if path is not None and (session.checkpoint is not None or session.step):
             _, tensors, facts = load_session(path)
@@ -71,7 +75,9 @@ class Run:
         self._recorder = Recorder(dataclasses.replace(session, environment=environment()), self.trainer.state)
         self._pending: list[StepTaken] = []
 
-    def events(self, commands: CommandSource, due: Callable[[], bool], until: Until | None = None) -> Iterator[Event | StepsTaken]:
+    def events(
+        self, commands: CommandSource, due: Callable[[], bool], until: Until | None = None
+    ) -> Iterator[Event | StepsTaken]:
         """Train, writing down what happens; suspended where the trainer is.
 
         Steps come as columns (`StepsTaken`) instead of one by one: whenever `due` says so, and before any other event.
@@ -130,10 +136,18 @@ def scripted(edits: Iterable[Edit | tuple[int, str, object]]) -> CommandSource:
     return due
 
 
-def fix_blas_threads(session: Session) -> None:
-    """Use as many threads for linear algebra as the session did, because another number rounds differently."""
+def fix_blas_threads(session: Session, trainer: Trainer) -> None:
+    """Set the number of threads for linear algebra: the session's own, because another number rounds differently.
+
+    A new run gets one thread where a step is small, since waking others costs more than they bring, and far more where
+    something else wants the cores; a large one gets all cores.
+    """
     if session.environment is not None and session.environment.blas_threads >= 1:
-        threadpool_limits(session.environment.blas_threads, user_api="blas")
+        threads = session.environment.blas_threads
+    else:
+        work = trainer.state.network.parameters.size * trainer.hyperparameters.batch_size
+        threads = 1 if work < SMALL_STEP else os.cpu_count() or 1
+    threadpool_limits(threads, user_api="blas")
 
 
 def blas_threads() -> int:

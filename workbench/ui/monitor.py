@@ -147,7 +147,8 @@ class Monitor:
         base, dot, layer = report.name.partition(".")
         if dot:
             values = self.hyperparameters[base]
-            assert isinstance(values, tuple) and not isinstance(report.new, (tuple, str))
+            assert isinstance(values, tuple)
+            assert isinstance(report.new, (int, float))
             at = int(layer) - 1
             self.hyperparameters[base] = (*values[:at], report.new, *values[at + 1 :])
         else:
@@ -183,7 +184,8 @@ class Monitor:
         if self.phase is not Phase.TRAINING or not rate > 0 or self.begun is None:
             return math.nan
         epochs, batch = self.hyperparameters["epochs"], self.hyperparameters["batch_size"]
-        assert isinstance(epochs, int) and isinstance(batch, int)
+        assert isinstance(epochs, int)
+        assert isinstance(batch, int)
         steps = max(0.0, epochs - self.progress) * math.ceil(self.begun.examples[0] / batch)
         return steps / rate
 

@@ -31,7 +31,8 @@ def marks(entries: list[Entry]) -> tuple[Mark, ...]:
     texts: dict[int, list[str]] = {}
     for entry in entries:
         new = entry.text.rpartition("→ ")[2].split(" (")[0]
-        texts.setdefault(entry.step, []).append("✗ diverged" if entry.name == "diverged" else f"{SHORT.get(entry.name, entry.name)} {new}")
+        text = "✗ diverged" if entry.name == "diverged" else f"{SHORT.get(entry.name, entry.name)} {new}"
+        texts.setdefault(entry.step, []).append(text)
     return tuple(Mark(float(step), ", ".join(each)[:28]) for step, each in texts.items())
 
 
@@ -55,13 +56,14 @@ class CostPanel(Panel):
 
     TITLE = "2 Cost"
     HELP = (
-        "The raw cost of each mini-batch (⣿ shadow, least to greatest), its exponentially weighted average v = βv + (1-β)θ over about the "
-        "last 1/(1-β) steps (▀ line), and train and dev cost of each evaluation (○ and ◆). Divided by 1 - Πβ the average does not start "
-        "from 0; without this correction it is biased at first. Vertical lines are your edits. [ and ] change β, b the correction, l the axis."
+        "The raw cost of each mini-batch (· shadow, least to greatest), its exponentially weighted average v = βv + (1-β)θ "
+        "over about the last 1/(1-β) steps (━ line), and the dev cost of each evaluation (◆). Divided by 1 - Πβ the average does "
+        "not start from 0; without this correction it is biased at first. Vertical lines are your edits. [ and ] change β, b the "
+        "correction, l the axis."
     )
     beta_index: reactive[int] = reactive(5)
     corrected: reactive[bool] = reactive(True)
-    log: reactive[bool] = reactive(False)
+    log_axis: reactive[bool] = reactive(False)
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -83,8 +85,8 @@ class CostPanel(Panel):
     def _describe(self) -> None:
         last = round(1 / (1 - self.beta))
         kind = "corrected" if self.corrected else "biased"
-        self.border_title = f"{self.TITLE}{' (log)' if self.log else ''}"
-        self.border_subtitle = f"⣿ raw  ▀ EWMA β {self.beta:g} ≈ last {last:,} steps, {kind}  ○ train  ◆ dev"
+        self.border_title = f"{self.TITLE}{' (log)' if self.log_axis else ''}"
+        self.border_subtitle = f"· raw  ━ EWMA β {self.beta:g} ≈ last {last:,} steps, {kind}  ◆ dev"
 
     def watch_beta_index(self) -> None:
         """Smooth anew."""
@@ -94,7 +96,7 @@ class CostPanel(Panel):
         """Smooth anew."""
         self._again()
 
-    def watch_log(self) -> None:
+    def watch_log_axis(self) -> None:
         """Draw on the other axis."""
         self._again()
 
@@ -119,23 +121,25 @@ class CostPanel(Panel):
         keep = np.unique(np.linspace(0, len(full.step) - 1, 2 * chart.columns).astype(int))
         x, y = band(series["cost"].curve(columns=chart.columns))
         lines = [
-            Line(x, y, "braille", GREY),
-            Line(full.step[keep].tolist(), average[keep].tolist(), "hd", BLUE),
+            Line(x, y, "·", GREY),
+            Line(full.step[keep].tolist(), average[keep].tolist(), "braille", BLUE),
         ]
-        for name, marker, color in (("train_cost", "○", GREEN), ("dev_cost", "◆", ORANGE)):
-            curve = series[name].curve(columns=max(4, chart.columns // 4))
-            lines.append(Line(curve.step.tolist(), curve.mean.tolist(), marker, color, joined=False))
-        chart.draw(Drawing(tuple(lines), marks(monitor.entries), log=self.log))
+        dev = series["dev_cost"].curve(columns=max(4, chart.columns // 4))
+        lines.append(Line(dev.step.tolist(), dev.mean.tolist(), "◆", ORANGE, joined=False))
+        chart.draw(Drawing(tuple(lines), marks(monitor.entries), log=self.log_axis))
 
 
 class SecondPanel(Panel):
     """One of error, learning rate and gradient norms."""
 
     KINDS: ClassVar[tuple[str, ...]] = ("Error", "Learning rate", "Gradient norms")
+    LEGENDS: ClassVar[tuple[str, ...]] = (
+        "○ train  ◆ dev  (% wrong; RMSE of a regression)", "α now", "· all layers  1 2 … ‖dW‖ of each layer  (log)",
+    )
     HELP = (
-        "t goes from error (○ train, ◆ dev) to the learning rate in force (schedule and warm-up included) and to the norm of the gradients "
-        "(log axis): ⣿ of all layers at each step before clipping, and the digit l for ‖dW‖ of layer l at each evaluation. Norms that fall "
-        "from layer to layer vanish, norms that grow explode."
+        "t goes from error (○ train, ◆ dev) to the learning rate in force (schedule and warm-up included) and to the norm of the "
+        "gradients (log axis): · of all layers at each step before clipping, and the digit l for ‖dW‖ of layer l at each "
+        "evaluation. Norms that fall from layer to layer vanish, norms that grow explode."
     )
 
     kind: reactive[int] = reactive(0)
@@ -153,8 +157,9 @@ class SecondPanel(Panel):
         self._describe()
 
     def _describe(self) -> None:
-        self.border_title = "3 " + " │ ".join(f"▸{each}" if i == self.kind else each for i, each in enumerate(self.KINDS))
-        self.border_subtitle = ("○ train  ◆ dev", "α now", "⣿ all layers  1 2 … ‖dW‖ of each layer  (log)")[self.kind]
+        titles = [f"▸{each}" if i == self.kind else each for i, each in enumerate(self.KINDS)]
+        self.border_title = f"3 {' │ '.join(titles)} (t)"
+        self.border_subtitle = self.LEGENDS[self.kind]
 
     def watch_kind(self) -> None:
         """Draw the other one."""
@@ -171,22 +176,25 @@ class SecondPanel(Panel):
         chart.draw(draw(monitor, chart.columns))
 
     def _error(self, monitor: Monitor, columns: int) -> Drawing:
+        percent = 1.0 if monitor.begun is not None and monitor.begun.task == "regression" else 100.0
         lines = []
-        for name, marker, color in (("train_error", "○", GREEN), ("dev_error", "◆", ORANGE)):
+        for shift, name, marker, color in ((0, "train_error", "○", GREEN), (1, "dev_error", "◆", ORANGE)):
             curve = monitor.history.series[name].curve(columns=columns)
-            lines.append(Line(curve.step.tolist(), curve.mean.tolist(), "braille", color))
-            few = curve.step[:: max(1, len(curve.step) // (columns // 4))]
-            lines.append(Line(few.tolist(), curve.mean[:: max(1, len(curve.step) // (columns // 4))].tolist(), marker, color, False))
-        return Drawing(tuple(lines), empty=WAITING)
+            x, y = curve.step, percent * curve.mean
+            apart = max(1, len(x) // max(4, columns // 5))
+            first = shift * (apart // 2)  # so that the two kinds of points do not hide each other
+            lines.append(Line(x.tolist(), y.tolist(), "braille", color))
+            lines.append(Line(x[first::apart].tolist(), y[first::apart].tolist(), marker, color, joined=False))
+        return Drawing(tuple(lines), marks(monitor.entries), empty=WAITING)
 
     def _learning_rate(self, monitor: Monitor, columns: int) -> Drawing:
         curve = monitor.history.series["learning_rate"].curve(columns=columns)
         x, y = band(curve)
-        return Drawing((Line(x, y, "braille", BLUE),), empty=WAITING)
+        return Drawing((Line(x, y, "braille", BLUE),), marks(monitor.entries), empty=WAITING)
 
     def _gradients(self, monitor: Monitor, columns: int) -> Drawing:
         x, y = band(monitor.history.series["gradient_norm"].curve(columns=columns))
-        lines = [Line(x, y, "braille", GREY)]
+        lines = [Line(x, y, "·", GREY)]
         layers = [name for name in monitor.history.series if name.startswith("layer")]
         for number in range(1, len(layers) + 1):
             curve = monitor.history.series[f"layer{number}"].curve(columns=columns // 2)

@@ -26,8 +26,9 @@ class HyperparameterPanel(Panel):
     TITLE = "1 Hyperparameters"
     HELP = (
         "↑ ↓ choose; ← → or + - step on the parameter's own scale; or type 0.003, 3e-4, x0.5, /3; Enter applies, Escape leaves. "
-        "The value shown is the one applied: … means on its way, ✓ @step after which step it was taken, ✗ refused (the reason stands below), "
-        "· without effect under the present optimizer or schedule. Tune α first, then batch size, β₁ and the units; β₂ and ε almost never."
+        "The value shown is the one applied: … means on its way, ✓@ after which step it was taken, ✗ refused (the reason stands "
+        "below), · without effect under the present optimizer or schedule. Tune α first, then batch size, β₁ and the units; β₂ "
+        "and ε almost never."
     )
 
     def __init__(self, *, id: str | None = None) -> None:

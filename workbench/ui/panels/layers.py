@@ -22,10 +22,11 @@ class LayersPanel(Panel):
 
     TITLE = "4 Batch norm and layers"
     HELP = (
-        "Batch norm normalizes z over the mini-batch, ẑ = (z-μ)/√(σ²+ε), then gives γẑ+β to the activation. μ and σ² of the last mini-batch stand "
-        "beside their running averages, which are used at test time; a … b is the range over the layer's units. ‖ΔW‖/‖W‖ of about 1e-3 is healthy. "
-        "Dead is the share of units whose slope is below 0.001 on every example looked at. The histograms show z of the layer under the cursor before "
-        "and after normalization. ↑ ↓ choose a layer."
+        "Batch norm normalizes z over the mini-batch, ẑ = (z-μ)/√(σ²+ε), then gives γẑ+β to the activation. μ and σ² of the last "
+        "mini-batch stand beside their running averages, which are used at test time; the two numbers are the least and the "
+        "greatest over the layer's units. ‖ΔW‖/‖W‖ of about 1e-3 is healthy. Dead is the share of units whose slope is below "
+        "0.001 on every example looked at. The histograms show z of the layer under the cursor before and after normalization. "
+        "↑ ↓ choose a layer."
     )
 
     def compose(self) -> ComposeResult:
@@ -37,6 +38,7 @@ class LayersPanel(Panel):
         super().__init__(id=id)
         self._shown: tuple[LayerStatistics, ...] = ()
         self._columns: tuple[str, ...] = ()
+        self._step, self._note = 0, ""
 
     def show(self, monitor: Monitor) -> None:
         """Fill in the last evaluation."""
@@ -49,7 +51,7 @@ class LayersPanel(Panel):
         if wanted != self._columns or table.row_count != len(self._shown):
             table.clear(columns=True)
             for column in wanted:
-                table.add_column(Text(f"{column}  " if column == "layer" else f"  {column}", justify="right"), key=column)
+                table.add_column(Text(column if column == "layer" else f" {column}", justify="right"), key=column)
             for layer in self._shown:
                 table.add_row(*(Text("") for _ in wanted), key=str(layer.layer))
             self._columns = wanted
@@ -58,7 +60,8 @@ class LayersPanel(Panel):
             cells = _cells(layer, last)
             for column in wanted:
                 table.update_cell(str(layer.layer), column, cells[column], update_width=True)
-        self.border_subtitle = f"as of step {monitor.evaluated.step:,}" + ("" if has_norm else "   no batch norm in this network")
+        self._step = monitor.evaluated.step
+        self._note = "least and greatest over units" if has_norm else "no batch norm in this network"
         self._draw_histograms()
 
     @on(DataTable.RowHighlighted)
@@ -77,10 +80,10 @@ class LayersPanel(Panel):
         if not 0 <= row < len(self._shown) or width < 20 or height < 3:
             return
         layer = self._shown[row]
-        health = f"‖dW‖ {compact(layer.gradient_norm)}, ‖ΔW‖/‖W‖ {layer.update_ratio:.0e}, dead {layer.dead:.0%}"
-        pairs = [(f"z of layer {layer.layer} ({health})", layer.z)]
+        self.border_subtitle = f"{self._note}, step {self._step:,}"
+        pairs = [(f"z of layer {layer.layer}", layer.z)]
         if layer.batchnorm is not None:
-            pairs = [(f"z of layer {layer.layer}", layer.z), (f"after batch norm ({health})", layer.y)]
+            pairs.append((f"γẑ+β, dead {layer.dead:.0%}", layer.y))
         each = (width - 3 * (len(pairs) - 1)) // len(pairs)
         blocks = [_block(title, histogram, each, height) for title, histogram in pairs]
         area.update(Text("\n".join("   ".join(lines) for lines in zip(*blocks, strict=True)), no_wrap=True))
@@ -105,12 +108,12 @@ def _cells(layer: LayerStatistics, last: int) -> dict[str, Text]:
         "‖ΔW‖/‖W‖": f"{layer.update_ratio:.0e}".replace("e-0", "e-"),
         "dead": "–" if output else f"{layer.dead:.0%}",
     }
-    return {column: Text(cell, justify="left" if column == "layer" else "right") for column, cell in cells.items()}
+    return {column: Text(cell) if column == "layer" else Text(f" {cell}", justify="right") for column, cell in cells.items()}
 
 
 def _range(units: Vector) -> str:
     low, high = compact(float(np.min(units))), compact(float(np.max(units)))
-    return low if low == high else f"{low}…{high}"
+    return low if low == high else f"{low} {high:>4}"
 
 
 def compact(x: float) -> str:

@@ -41,7 +41,7 @@ class StatusLine(Static):
                 if math.isfinite(left):
                     parts.append(f"{duration(left)} left")
             parts.append(self._error(monitor))
-        line = "   ".join(part for part in parts if part)
+        line = ("   " if self.size.width >= 100 else "  ").join(part for part in parts if part)
         self.update(Text(" " + line, no_wrap=True, overflow="ellipsis"))
 
     def _error(self, monitor: Monitor) -> str:
@@ -49,8 +49,8 @@ class StatusLine(Static):
             return ""
         train, dev = monitor.evaluated.train, monitor.evaluated.dev
         if monitor.begun.task == "regression":
-            return f"RMSE train {train.error:.3g}" + (f" dev {dev.error:.3g}" if dev else "")
-        return f"error train {train.error:.1%}" + (f" dev {dev.error:.1%}" if dev else "")
+            return f"RMSE {train.error:.3g}" + (f" dev {dev.error:.3g}" if dev else "")
+        return f"error {train.error:.1%}" + (f" dev {dev.error:.1%}" if dev else "")
 
 
 def duration(seconds: float) -> str:

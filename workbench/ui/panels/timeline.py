@@ -36,7 +36,8 @@ class TimelinePanel(Panel):
             log.clear()
             self._written, self._empty = [], False
         for entry in monitor.entries[len(self._written) :]:
-            log.write(Text.assemble((f"{entry.step:>8,}  ", "dim"), (f"{clean(entry.name, 30)}  ", "bold"), clean(entry.text, 300)))
+            name = (f"{clean(entry.name, 30)}  ", "bold")
+            log.write(Text.assemble((f"{entry.step:>7,}  ", "dim"), name, clean(entry.text, 300)))
             self._written.append(entry)
         if not monitor.entries and not self._empty:
             log.write(Text("No edits yet. Press e, choose a hyperparameter, change it.", "italic dim"))

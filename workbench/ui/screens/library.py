@@ -25,8 +25,8 @@ from workbench.ui.monitor import shown
 from workbench.ui.screens.help import HelpScreen
 
 INTRODUCTION = (
-    "A preset is a network, its data and its hyperparameters: Enter starts training it, and everything under [training] can be edited while "
-    "it trains. A session is a run that was saved, with every edit; Enter opens it where it stopped."
+    "A preset is a network, its data and its hyperparameters: Enter starts training it, and everything under [training] can be "
+    "edited while it trains. A session is a run that was saved, with every edit; Enter opens it where it stopped."
 )
 
 
@@ -34,7 +34,7 @@ class LibraryScreen(Screen[None]):
     """A list on the left, the chosen entry on the right."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open", show=True),
+        Binding("enter", "open", "Open"),
         Binding("r", "refresh", "Refresh", tooltip="Read the folders again"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q,ctrl+q", "app.quit", "Quit", key_display="q"),
@@ -58,6 +58,7 @@ class LibraryScreen(Screen[None]):
     def on_mount(self) -> None:
         """Read the folders."""
         self.query_one("#entries").border_title = "Presets and sessions"
+        self.query_one("#entries").border_subtitle = "Enter opens"
         self.query_one("#about").border_title = "About"
 
     def on_screen_resume(self) -> None:
@@ -144,7 +145,8 @@ def describe(found: Opened | InputError) -> Text:
     preset = content.preset if isinstance(content, Session) else content
     text = Text()
     text.append(f"{clean(preset.title, 200)}\n\n", "bold")
-    text.append(f"{clean_lines(preset.description).strip()}\n\n")
+    paragraphs = clean_lines(preset.description).strip().split("\n\n")
+    text.append("\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs) + "\n\n")
     if isinstance(content, Session):
         _describe_session(text, content)
     data, network, training = preset.data, preset.network, preset.training

@@ -51,13 +51,12 @@ class TrainingScreen(Screen[None]):
         Binding("e", "edit", "Edit", id="training.edit", tooltip="Go to the hyperparameters"),
         Binding("ctrl+s", "save", "Save", id="training.save", tooltip="Save the session"),
         Binding("z", "zoom", "Zoom", id="training.zoom", tooltip="Give the panel the whole screen, and back"),
-        Binding("1,2,3,4,5", "noop", "Panel", key_display="1-5", tooltip="Go to a panel", show=True),
         Binding("1", "panel(0)", "Hyperparameters", show=False),
         Binding("2", "panel(1)", "Cost", show=False),
         Binding("3", "panel(2)", "Error, learning rate, gradients", show=False),
         Binding("4", "panel(3)", "Batch norm and layers", show=False),
         Binding("5", "panel(4)", "Timeline", show=False),
-        Binding("t", "next_curve", "Curve", id="training.curve", tooltip="Next quantity in the second chart"),
+        Binding("t", "next_curve", "Curve", show=False, id="training.curve", tooltip="Next quantity in the second chart"),
         Binding("left_square_bracket", "beta(-1)", "EWMA β down", key_display="[", show=False, id="training.beta_down"),
         Binding("right_square_bracket", "beta(1)", "EWMA β up", key_display="]", show=False, id="training.beta_up"),
         Binding("b", "correction", "Bias correction of the EWMA", show=False, id="training.correction"),
@@ -109,8 +108,10 @@ class TrainingScreen(Screen[None]):
         width, height = self.app.size
         wide = width >= WIDE and height >= TALL
         narrow = width < NARROW
-        for name, on_ in (("-wide", wide), ("-compact", not wide and not narrow), ("-narrow", narrow), ("-tiny", width < 40 or height < 12)):
-            self.set_class(on_, name)
+        self.set_class(wide, "-wide")
+        self.set_class(not wide and not narrow, "-compact")
+        self.set_class(narrow, "-narrow")
+        self.set_class(width < 40 or height < 12, "-tiny")
         for number, kind in enumerate(PANELS):
             self.query_one(f"#{kind.__name__}", Panel).set_class(number == self._shown_panel(narrow), "-current")
         self.query_one("#tabs", Static).update(self._tabs())
@@ -198,7 +199,8 @@ class TrainingScreen(Screen[None]):
                     self.notify(f"Saved {clean(report.path)} at step {report.step:,}", markup=False)
             case SaveFailed():
                 again = " Press q again to quit without saving." if self._leaving == "quit" else ""
-                self.notify(f"{clean(report.reason)}. Training is not affected.{again}", severity="error", timeout=15, markup=False)
+                text = f"{clean(report.reason)}. Training is not affected.{again}"
+                self.notify(text, severity="error", timeout=15, markup=False)
             case Refused():
                 self.monitor.lost(report.problems)
                 self.notify(clean(report.problems, 500), severity="error", timeout=30, markup=False)
@@ -270,7 +272,7 @@ class TrainingScreen(Screen[None]):
     def action_log(self) -> None:
         """Logarithmic cost axis, and back."""
         cost = self.query_one(CostPanel)
-        cost.log = not cost.log
+        cost.log_axis = not cost.log_axis
 
     def action_save(self) -> None:
         """Save the session."""

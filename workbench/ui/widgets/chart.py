@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 from textual.app import RenderResult
+from textual.color import Color
 from textual_plotext import PlotextPlot
 
 Rgb = tuple[int, int, int]
@@ -89,11 +90,12 @@ class Chart(PlotextPlot):
             draw(list(line.x), list(line.y), marker=line.marker, color=line.color)
         low, high = _span([y for line in lines for y in line.y])
         left, right = min(line.x[0] for line in lines), max(line.x[-1] for line in lines)
+        right = max([right, *(mark.x for mark in drawing.marks)])
         right = right if right > left else left + 1
         plot.xlim(left, right)
         plot.ylim(low, high)
         plot.xticks(*_ticks(left, right, max(2, self.size.width // 18)))
-        plot.yticks(*(_log_ticks(low, high) if drawing.log else _ticks(low, high, max(3, self.size.height // 3))))
+        plot.yticks(*(_log_ticks(low, high) if drawing.log else _ticks(low, high, max(3, self.size.height * 2 // 5))))
         self._mark(left, right, low, high)
         rendered = super().render()
         assert isinstance(rendered, Text)
@@ -114,7 +116,11 @@ class Chart(PlotextPlot):
                 continue
             taken[row] = start + len(mark.label) + 1
             y = high - (high - low) * (row + 0.5) / rows
-            self.plt.text(mark.label, left + start / columns * (right - left), y, color=MARK, alignment="left")
+            x = left + start / columns * (right - left)
+            self.plt.text(mark.label, x, y, color=MARK, background=self._canvas(), alignment="left")
+
+    def _canvas(self) -> Rgb:
+        return Color.parse(self.app.theme_variables["surface"]).rgb
 
 
 def _finite(line: Line, log: bool) -> Line:

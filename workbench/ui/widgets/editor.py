@@ -70,7 +70,8 @@ class Editor(ScrollView, can_focus=True):
             self.name, self.problem = name, problem
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "editor--heading", "editor--cursor", "editor--draft", "editor--pending", "editor--applied", "editor--refused", "editor--unused",
+        "editor--heading", "editor--cursor", "editor--draft", "editor--pending", "editor--applied", "editor--refused",
+        "editor--unused",
     }  # fmt: skip
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -127,10 +128,7 @@ class Editor(ScrollView, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """All keys of the editor; what it does not know goes on to the screen."""
-        if self._draft is None:
-            used = self._key_in_list(event)
-        else:
-            used = self._key_in_draft(event)
+        used = self._key_in_list(event) if self._draft is None else self._key_in_draft(event)
         if used:
             event.stop()
             event.prevent_default()
@@ -313,5 +311,5 @@ class Editor(ScrollView, can_focus=True):
         if state is not None and state.kind == "refused":
             return "refused", "✗ refused"
         if state is not None:
-            return "applied", f"✓ @{state.step:,}"
+            return "applied", f"✓@{state.step if state.step < 10_000 else f'{state.step / 1000:.0f}k'}"
         return "unused", "·" if name in self._unused else ""
