@@ -150,9 +150,9 @@ def costs_of_jax(shape: Shape) -> Iterator[float]:
 
     last = len(shape.sizes) - 2
     layers = []
-    for l, W in enumerate(first_weights(shape)):
+    for i, W in enumerate(first_weights(shape)):
         zeros = np.zeros(W.shape[1], np.float32)
-        normalized = shape.batch_norm and l < last
+        normalized = shape.batch_norm and i < last
         layers.append({"W": W, "beta": zeros, "gamma": zeros + 1} if normalized else {"W": W, "b": zeros})
     parameters = jax.tree.map(jnp.array, layers)
     moments = (jax.tree.map(jnp.zeros_like, parameters), jax.tree.map(jnp.zeros_like, parameters))
@@ -160,15 +160,15 @@ def costs_of_jax(shape: Shape) -> Iterator[float]:
 
     def cost_of(parameters: Any, running: Any, X: Any, labels: Any) -> tuple[Any, Any]:
         A, tracked = X, []
-        for l, layer in enumerate(parameters):
+        for i, layer in enumerate(parameters):
             Z = A @ layer["W"]
             if "gamma" in layer:
                 mean, var = Z.mean(axis=0), Z.var(axis=0)
                 Z = (Z - mean) * (jax.lax.rsqrt(var + 1e-5) * layer["gamma"]) + layer["beta"]
-                tracked.append(jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, running[l], (mean, var)))
+                tracked.append(jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, running[i], (mean, var)))
             else:
                 Z = Z + layer["b"]
-            A = jax.nn.relu(Z) if l < last else Z
+            A = jax.nn.relu(Z) if i < last else Z
         logarithms = jax.nn.log_softmax(A)
         return -jnp.take_along_axis(logarithms, labels[:, None], axis=1).mean(), tracked
 
@@ -315,7 +315,7 @@ def main() -> None:
     about = environment(options.threads)
     print(json.dumps(about, indent=2))
     if "OPENBLAS_CORETYPE" in os.environ:
-        print("OPENBLAS_CORETYPE is set: it may keep NumPy and scikit-learn, but not the others, from the processor's best kernels.")
+        print("OPENBLAS_CORETYPE is set: it may keep NumPy and scikit-learn, and only them, from the best kernels.")
     rounds = measure(options.rounds, options.seconds, options.threads)
     rows = summarize(rounds)
     print(table(rows))

@@ -54,10 +54,13 @@ class Codec:
 
     def decode(self, body: bytes) -> Any:
         """The message of one frame's body. Raises `msgspec.MsgspecError` for anything else."""
-        name, fields = self._envelope.decode(body)
-        if name not in self._decoders:
-            raise msgspec.ValidationError(f"unknown message {name!r}")
-        return self._decoders[name].decode(fields)
+        try:
+            name, fields = self._envelope.decode(body)
+            if name in self._decoders:
+                return self._decoders[name].decode(fields)
+        except (ValueError, RecursionError) as error:  # text that is not UTF-8, an array of another length, endless nesting
+            raise msgspec.ValidationError(str(error)) from None
+        raise msgspec.ValidationError(f"unknown message {name!r}")
 
 
 ORDERS = Codec(Order)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.engine.commands import SetHyperparameter
+from workbench.engine.events import (
+    BatchNormStatistics,
+    CommandRejected,
+    Diverged,
+    EpochEnded,
+    Evaluated,
+    Finished,
+    Histogram,
+    HyperparameterChanged,
+    LayerStatistics,
+    Score,
+)
+from workbench.engine.history import StepsTaken
+from workbench.runtime.messages import (
+    Begin,
+    Begun,
+    Crashed,
+    Pause,
+    Paused,
+    Quit,
+    Refused,
+    Resume,
+    Resumed,
+    Save,
+    Saved,
+    SaveFailed,
+    SeriesSent,
+    TakeStep,
+)
+from workbench.runtime.wire import LENGTH, ORDERS, REPORTS, Codec
+
+NAN = float("nan")
+ROW = np.array([0.5, -1.5], np.float32)
+LAYER = LayerStatistics(
+    1, 2, 0.5, 1.5, 1e-3, 0.25, Histogram(-1.0, 1.0, np.arange(3)), Histogram(0.0, 0.0, np.zeros(3, np.int64)),
+    BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
+)  # fmt: skip
+MESSAGES: list[tuple[Codec, object]] = [
+    (ORDERS, Begin("format = 1\n", "ä/b.toml", "", True)),
+    *((ORDERS, each) for each in (Pause(), Resume(), TakeStep(), Quit(), Save("/tmp/s.toml"))),
+    *((ORDERS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
+    (REPORTS, Begun(3, 1, {"l2": 0.5, "optimizer": "adam", "keep_prob": (0.5, 1.0), "epochs": 3}, (2, 3), 9, (5, 0, 1), "binary", 2,
+                    (SeriesSent("cost", np.array([1.0, NAN, np.inf])),))),
+    (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
+    (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
+    (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), Score(np.inf, 0.1), ())),
+    (REPORTS, HyperparameterChanged(7, "keep_prob", (0.5,), (1.0,), "not used")),
+    (REPORTS, CommandRejected(7, "x", 2, "no")),
+    (REPORTS, Diverged(7, "the cost is nan", (1, 2, 3))),
+    (REPORTS, Finished(7, 1, Score(0.5, 0.1), None, Score(0.5, 0.1))),
+    *((REPORTS, each) for each in (EpochEnded(7, 1, 0.5), Paused(7), Resumed(7), Saved("s", 7), SaveFailed("s", "full"))),
+    *((REPORTS, each) for each in (Refused("a\nb"), Crashed("/tmp/x", "KeyError"))),
+]  # fmt: skip
+
+
+def unframed(frame: bytes) -> bytes:
+    assert LENGTH.unpack(frame[: LENGTH.size]) == (len(frame) - LENGTH.size,)
+    return frame[LENGTH.size :]
+
+
+def test_every_kind_of_message_is_here():
+    assert {type(message).__name__ for codec, message in MESSAGES if codec is ORDERS} == set(ORDERS._decoders)
+    assert {type(message).__name__ for codec, message in MESSAGES if codec is REPORTS} == set(REPORTS._decoders)
+
+
+@pytest.mark.parametrize(("codec", "message"), MESSAGES, ids=lambda each: type(each).__name__)
+def test_a_message_arrives_as_it_was_sent(codec: Codec, message: object):
+    back = codec.decode(unframed(codec.encode(message)))
+    assert type(back) is type(message)
+    # NaN is not equal to itself, nor arrays to one truth; their texts are.
+    with np.printoptions(threshold=10**6, floatmode="unique"):
+        assert repr(back) == repr(message)
+
+
+def test_the_types_of_values_and_arrays_are_kept():
+    for value in (3, 3.0, True, "3", (0.5, 1.0)):
+        back = ORDERS.decode(unframed(ORDERS.encode(SetHyperparameter("x", value))))
+        assert back.value == value
+        assert type(back.value) is type(value)
+    layer = REPORTS.decode(unframed(REPORTS.encode(Evaluated(1, 1, Score(0.5, 0.5), None, (LAYER,))))).layers[0]
+    assert layer.z.counts.dtype == np.int64
+    assert layer.batchnorm.gamma.dtype == np.float32
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_message_are_refused(body: bytes):
+    for codec in (ORDERS, REPORTS):
+        with pytest.raises(msgspec.MsgspecError):
+            codec.decode(body)
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_damaged_messages_are_refused_or_another_message_but_nothing_else(sent: tuple[Codec, object], data: st.DataObject):
+    codec, message = sent
+    body = bytearray(unframed(codec.encode(message)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    body = body[: data.draw(st.integers(0, len(body)))]
+    try:
+        codec.decode(bytes(body))
+    except msgspec.MsgspecError:
+        pass
+
+
+def test_endless_nesting_is_refused():
+    for name in (b"\xa5Pause", b"\xa4Save", b"\xa5Begin"):
+        with pytest.raises(msgspec.MsgspecError):
+            ORDERS.decode(b"\x92" + name + b"\x91" * 1_000_000)
+
+
+def test_a_report_is_no_order_and_an_order_no_report():
+    with pytest.raises(msgspec.ValidationError, match="unknown message"):
+        ORDERS.decode(unframed(REPORTS.encode(Paused(1))))
+    with pytest.raises(msgspec.ValidationError, match="unknown message"):
+        REPORTS.decode(unframed(ORDERS.encode(Pause())))

@@ -1,0 +1,267 @@
+"""Training without a screen: the headless twin of the training screen.
+
+Reads the options of `workbench train`, drives a run, and says how it goes and how it went.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import click
+
+from workbench.engine.commands import CommandSource
+from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged
+from workbench.engine.history import StepsTaken
+from workbench.engine.trainer import Until
+from workbench.hyperparameters import Bites, InvalidValue, UnknownName, Value, find
+from workbench.session.errors import InputError
+from workbench.session.opening import Opened
+from workbench.session.preset import Preset
+from workbench.session.run import Run, scripted
+from workbench.session.session import Result, Score, Session
+from workbench.session.text import clean
+
+TimedEdit = tuple[int, str, Value]
+
+
+def session_from(content: Preset | Session, seed: int | None, settings: Sequence[str]) -> Session:
+    """The session to train: a saved one as it is, or a new one from a preset with `--set` and `--seed`. Raises `InputError`."""
+    if isinstance(content, Session):
+        if seed is not None or settings:
+            option = "--seed" if seed is not None else "--set"
+            name = content.preset.name
+            raise InputError(f"{option}: {name} is a saved session, and this needs a new start; use --edit or a preset")
+        return content
+    preset = content
+    for each in settings:
+        name, value = _assignment("--set", each)
+        try:
+            spec, _ = find(name)
+            if name == "seed":
+                raise InputError("--set seed: expected --seed N")
+            preset = preset.with_value(name, spec.parse(value))
+        except (UnknownName, InvalidValue) as error:
+            raise _about("--set", name, error) from None
+    problems = preset.conflicts()
+    if problems:
+        raise InputError(*(f"{preset.name}: {key}: {message}" for key, message in problems))
+    return Session(preset=preset, seed=1 if seed is None else seed)
+
+
+def edits_from(texts: Sequence[str]) -> list[TimedEdit]:
+    """`--edit STEP:NAME=VALUE` as (step, name, value), in the order of their steps. Raises `InputError`."""
+    edits = []
+    for text in texts:
+        step, colon, rest = text.partition(":")
+        if not colon or not (step.strip().isascii() and step.strip().isdigit()) or len(step) > 18:
+            raise InputError(f"--edit {text}: expected STEP:NAME=VALUE, with STEP a whole number")
+        name, value = _assignment("--edit", rest)
+        try:
+            spec, _ = find(name)
+            if spec.bites is Bites.RESET:
+                raise InputError(f"--edit {name}: needs a new start, so it cannot be edited while training; use --set")
+            edits.append((int(step), name, spec.check(spec.parse(value))))
+        except (UnknownName, InvalidValue) as error:
+            raise _about("--edit", name, error) from None
+    return sorted(edits, key=lambda edit: edit[0])
+
+
+def _assignment(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"{option} {text}: expected NAME=VALUE")
+    return name.strip(), value
+
+
+def _about(option: str, name: str, error: Exception) -> InputError:
+    return InputError(f"{option} {name}: {str(error).removeprefix(f'{name}: ')}")
+
+
+def train(
+    opened: Opened, session: Session, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool
+) -> int:
+    """Train, print how it went, and return the exit status: 1 where it diverged or an edit came too late."""
+    run = Run(session, opened.path)
+    state = run.trainer.state
+    for step, name, _ in edits:
+        if step < state.step:
+            raise InputError(f"--edit {step}:{name}: the session has done {state.step} steps already")
+    begin_step, begin_progress, started = state.step, state.batches.progress, time.perf_counter()
+    ended = _drive(run, scripted(edits), until, as_json)
+    seconds = time.perf_counter() - started
+    result = _result_of(ended) if isinstance(ended, Finished) else run.result()
+    if save_to is not None:
+        run.save(save_to)
+    examples = (state.batches.progress - begin_progress) * state.batches.examples
+    summary = {
+        "preset": session.preset.name,
+        "seed": session.seed,
+        "step": state.step,
+        "epoch": state.batches.epoch,
+        "train": _figures(result.train),
+        "dev": _figures(result.dev),
+        "test": _figures(result.test),
+        "seconds": round(seconds, 6),
+        "steps_per_second": round((state.step - begin_step) / seconds, 1),
+        "examples_per_second": round(examples / seconds, 1),
+        "state_hash": state.digest(),
+        "session": str(save_to) if save_to is not None else None,
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        _print_summary(run, result, summary)
+    if isinstance(ended, Diverged):
+        click.echo(f"workbench: diverged at step {ended.step}: {ended.reason}", err=True)
+    late = [f"{step}:{name}" for step, name, _ in edits if step > state.step]
+    if late:
+        click.echo(f"workbench: --edit {', '.join(late)}: not applied, the run ended at step {state.step}", err=True)
+    return 1 if late or isinstance(ended, Diverged) else 0
+
+
+def _drive(run: Run, commands: CommandSource, until: Until, silent: bool) -> Event | None:
+    """Train to the end, showing how it goes; returns the last event."""
+    trainer, last = run.trainer, None
+    with _reporter(silent) as reporter:
+        for event in run.events(commands, every(0.1), until):
+            match event:
+                case StepsTaken():
+                    reporter.progress(_share_done(event, until, trainer.hyperparameters.epochs), event)
+                    continue
+                case Evaluated():
+                    reporter.evaluated(event)
+                case HyperparameterChanged():
+                    reporter.edited(event)
+                case CommandRejected():
+                    raise InputError(f"--edit {event.name}: {event.reason}")
+                case _:
+                    pass
+            last = event
+    return last
+
+
+def _share_done(steps: StepsTaken, until: Until, epochs: int) -> float:
+    if until.steps is not None:
+        return min(steps.step / max(until.steps, 1), 1.0)
+    return min(steps.progress / max(until.epochs if until.epochs is not None else epochs, 1), 1.0)
+
+
+def every(seconds: float) -> Callable[[], bool]:
+    """A function that says yes when so many seconds have passed since it last did."""
+    last = time.monotonic()
+
+    def due() -> bool:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < seconds:
+            return False
+        last = now
+        return True
+
+    return due
+
+
+class _Reporter(Protocol):
+    """What is said while it trains."""
+
+    def progress(self, share: float, steps: StepsTaken) -> None: ...
+    def evaluated(self, event: Evaluated) -> None: ...
+    def edited(self, event: HyperparameterChanged) -> None: ...
+
+
+class _Silent:
+    """Nothing: with --json only the result is printed."""
+
+    def progress(self, share: float, steps: StepsTaken) -> None:
+        pass
+
+    def evaluated(self, event: Evaluated) -> None:
+        pass
+
+    def edited(self, event: HyperparameterChanged) -> None:
+        pass
+
+
+class _Lines(_Silent):
+    """Plain lines: every edit, and at most one evaluation a second."""
+
+    def __init__(self) -> None:
+        self._due = every(1.0)
+
+    def evaluated(self, event: Evaluated) -> None:
+        if self._due():
+            dev = f"  dev cost {event.dev.cost:.4g}" if event.dev else ""
+            click.echo(f"step {event.step:>7,}  epoch {event.epoch:>4,}  train cost {event.train.cost:.4g}{dev}")
+
+    def edited(self, event: HyperparameterChanged) -> None:
+        effect = f" ({event.effect})" if event.effect else ""
+        click.echo(f"step {event.step:>7,}  {event.name}: {event.old} → {event.new}{effect}")
+
+
+class _Bar(_Lines):
+    """A progress bar, with the edits above it."""
+
+    def __init__(self, bar: object) -> None:
+        from rich.progress import Progress
+
+        super().__init__()
+        assert isinstance(bar, Progress)
+        self._bar, self._task = bar, bar.add_task("training", total=1.0, status="")
+
+    def progress(self, share: float, steps: StepsTaken) -> None:
+        self._bar.update(self._task, completed=share, status=f"step {steps.step:,}  cost {steps.cost[-1]:.4g}")
+
+    def evaluated(self, event: Evaluated) -> None:
+        pass
+
+
+@contextmanager
+def _reporter(silent: bool) -> Iterator[_Reporter]:
+    if silent:
+        yield _Silent()
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        status = TextColumn("{task.fields[status]}")
+        console = Console(highlight=False, markup=False)
+        columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), status)
+        with Progress(*columns, console=console) as bar:
+            yield _Bar(bar)
+    else:
+        yield _Lines()
+
+
+def _result_of(ended: Finished) -> Result:
+    return Result(ended.step, ended.epoch, ended.train, ended.dev, ended.test)
+
+
+def json_number(x: float) -> float | None:
+    """JSON has no NaN and no infinity: null says that there is no number."""
+    return x if math.isfinite(x) else None
+
+
+def _figures(score: Score | None) -> dict[str, float | None] | None:
+    return None if score is None else {"cost": json_number(score.cost), "error": json_number(score.error)}
+
+
+def _print_summary(run: Run, result: Result, summary: dict[str, object]) -> None:
+    regression = run.trainer.splits.task == "regression"
+    for part in ("train", "dev", "test"):
+        score = getattr(result, part)
+        if score is not None:
+            error = f"RMSE {score.error:.4g}" if regression else f"error {score.error:.2%}"
+            click.echo(f"{part:<6} cost {score.cost:.4f}  {error}")
+    click.echo(
+        f"{summary['step']:,} steps, {summary['epoch']:,} epochs, {summary['seconds']:.1f} s "
+        f"({summary['steps_per_second']:,.0f} steps/s), state {run.trainer.state.digest()[:12]}"
+    )
+    if summary["session"] is not None:
+        click.echo(f"saved  {clean(str(summary['session']))}")
