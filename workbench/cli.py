@@ -115,6 +115,8 @@ def replay(name: str, as_json: bool, folder: Path) -> int:
         return 0
     same = f"the same through step {found.through_step}"
     click.echo(f"differs at step {found.first_difference}: {clean(found.reason, 400)} ({same})")
+    if found.largest_gap is not None:
+        click.echo(f"final costs differ by {found.largest_gap:.2g} of themselves at the most")
     for line in found.other_environment:
         click.echo(f"another environment: {clean(line)}")
     return 1

@@ -16,10 +16,10 @@ from typing import Protocol
 
 import click
 
-from workbench.engine.commands import CommandSource
+from workbench.engine.commands import CommandSource, SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged
 from workbench.engine.history import StepsTaken
-from workbench.engine.trainer import Until
+from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import Bites, InvalidValue, UnknownName, Value, find
 from workbench.session.errors import InputError
 from workbench.session.opening import Opened
@@ -90,9 +90,7 @@ def train(
     """Train, print how it went, and return the exit status: 1 where it diverged or an edit came too late."""
     run = Run(session, opened.path)
     state = run.trainer.state
-    for step, name, _ in edits:
-        if step < state.step:
-            raise InputError(f"--edit {step}:{name}: the session has done {state.step} steps already")
+    _try_edits(run.trainer, edits)
     begin_step, begin_progress, started = state.step, state.batches.progress, time.perf_counter()
     ended = _drive(run, scripted(edits), until, as_json)
     seconds = time.perf_counter() - started
@@ -124,6 +122,18 @@ def train(
     if late:
         click.echo(f"workbench: --edit {', '.join(late)}: not applied, the run ended at step {state.step}", err=True)
     return 1 if late or isinstance(ended, Diverged) else 0
+
+
+def _try_edits(trainer: Trainer, edits: list[TimedEdit]) -> None:
+    """Refuse now what would be refused after hours of training. Raises `InputError`."""
+    h = trainer.hyperparameters
+    for step, name, value in edits:
+        if step < trainer.state.step:
+            raise InputError(f"--edit {step}:{name}: the session has done {trainer.state.step} steps already")
+        try:
+            h = trainer.edited(h, SetHyperparameter(name, value))
+        except InvalidValue as error:
+            raise _about("--edit", name, error) from None
 
 
 def _drive(run: Run, commands: CommandSource, until: Until, silent: bool) -> Event | None:

@@ -76,9 +76,17 @@ class Engine:
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), GRACE_SECONDS)
+            await asyncio.wait_for(self._end(), GRACE_SECONDS)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            await self._process.wait()
+            await self._end()
         self._errors.close()
+
+    async def _end(self) -> None:
+        """Wait for the end. What nobody reads would keep the process from ending, and asyncio from noticing that it has."""
+        reader = self._process.stdout
+        with contextlib.suppress(RuntimeError):  # somebody else is reading
+            while reader is not None and await reader.read(2**16):
+                pass
+        await self._process.wait()

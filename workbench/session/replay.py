@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Until
 from workbench.session.run import environment, fix_blas_threads, new_trainer, scripted
-from workbench.session.session import Session
+from workbench.session.session import Result, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,9 @@ class Replay:
         through_step: the last step that was shown to be the same.
         first_difference: the first step at which something differs, or None.
         reason: what differs there.
-        other_environment: what is not as it was when the session was saved; differences may come from there.
+        other_environment: what is not as it was when the session was saved. Hashes may differ for this alone, so the
+            replay then goes on to the end, and compares the costs.
+        largest_gap: in another environment, the largest relative difference of the final costs; None if not compared.
     """
 
     identical: bool
@@ -28,6 +31,7 @@ class Replay:
     first_difference: int | None
     reason: str
     other_environment: tuple[str, ...]
+    largest_gap: float | None = None
 
 
 def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> Replay:
@@ -40,6 +44,7 @@ def replay(session: Session, progress: Callable[[int], None] = lambda step: None
     other = _other_environment(session)
     edits = scripted(session.edits)
     through = 0
+    first: Replay | None = None
 
     def differs(step: int, reason: str) -> Replay:
         return Replay(False, through, step, reason, other)
@@ -53,10 +58,13 @@ def replay(session: Session, progress: Callable[[int], None] = lambda step: None
             match event:
                 case StepTaken(step=step):
                     progress(step)
-                    if step in marks:
-                        if trainer.state.digest() != marks[step]:
-                            return differs(step, "the state after this step is another")
-                        through = step
+                    if step in marks and first is None:
+                        if trainer.state.digest() == marks[step]:
+                            through = step
+                            continue
+                        first = differs(step, "the state after this step is another")
+                        if not other:
+                            return first
                 case HyperparameterChanged():
                     expected = recorded.pop(0)
                     if (event.step, event.name, event.old, event.new) != expected:
@@ -73,7 +81,15 @@ def replay(session: Session, progress: Callable[[int], None] = lambda step: None
                 case Finished() if through != session.step or max(marks) > session.step:
                     return differs(session.step, "the last step of the session is not the one that its last state hash is of")
                 case Finished():
+                    if first is not None:
+                        return dataclasses.replace(first, largest_gap=_largest_gap(session.result, event))
                     return Replay(True, through, None, "", other)
+
+
+def _largest_gap(was: Result | None, now: Finished) -> float | None:
+    pairs = [(was.train, now.train), (was.dev, now.dev), (was.test, now.test)] if was is not None else []
+    costs = [(then.cost, here.cost) for then, here in pairs if then is not None and here is not None]
+    return max((abs(then - here) / max(abs(then), abs(here), 1e-12) for then, here in costs), default=None)
 
 
 def _other_environment(session: Session) -> tuple[str, ...]:

@@ -157,7 +157,9 @@ def blas_threads() -> int:
 
 def environment() -> Environment:
     """What bit-identity depends on beside preset, seed and timeline."""
-    blas = [f"{pool['internal_api']} {pool['version']}" for pool in threadpool_info() if pool["user_api"] == "blas"]
+    # The library picks its kernels by the processor, and other kernels round differently.
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas = [f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip() for pool in pools]
     return Environment(
         workbench=workbench.__version__,
         python=platform.python_version(),

@@ -1,32 +1,31 @@
-"""The app: which screen is seen, and what all screens share."""
+"""The app: which screen is seen, and what all screens share.
+
+Imports what draws the first frame; NumPy, plotext and the engine's connection come when a run is opened.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
 from textual.screen import Screen
 
-from workbench.session.errors import InputError
-from workbench.session.opening import Opened
-from workbench.session.preset import Preset
-from workbench.session.session import Session
-from workbench.session.store import fresh_name
 from workbench.ui.messages import Chosen
 from workbench.ui.screens.library import LibraryScreen
-from workbench.ui.screens.training import TrainingScreen
+from workbench.ui.screens.screen import WorkbenchScreen
+
+if TYPE_CHECKING:
+    from workbench.session.opening import Opened
 
 
 class WorkbenchApp(App[None]):
     """Opens on the library, or straight on what was named on the command line."""
 
     TITLE = "Workbench"
-    CSS_PATH = "workbench.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = []
+    CSS_PATH = Path(__file__).with_name("workbench.tcss")
 
     def __init__(self, folder: Path, opened: Opened | None = None) -> None:
         """Sessions are kept in `folder`."""
@@ -45,27 +44,33 @@ class WorkbenchApp(App[None]):
         self._train(message.opened)
 
     def _train(self, opened: Opened) -> None:
+        from workbench.session.session import Session
+        from workbench.ui.screens.training import TrainingScreen
+
         content = opened.content
         if isinstance(content, Session):
             self.push_screen(TrainingScreen(content, opened.path, opened.path))
-            return
-        self.push_screen(TrainingScreen(Session(preset=content, seed=1), self._path_for(content), None))
+        else:
+            self.push_screen(TrainingScreen(Session(preset=content, seed=1), self._new_path(content.name), None))
 
-    def _path_for(self, preset: Preset) -> Path:
+    def _new_path(self, preset_name: str) -> Path:
+        from workbench.session.errors import InputError
+        from workbench.session.store import fresh_name
+
         try:
-            return fresh_name(self._folder, preset.name)
+            return fresh_name(self._folder, preset_name)
         except InputError:
-            return self._folder / f"{preset.name}-1.toml"  # the save will say what is wrong with the folder
+            return self._folder / f"{preset_name}-1.toml"  # the save will say what is wrong with the folder
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action of the screen, then Textual's own."""
-        if isinstance(screen, TrainingScreen):
+        if isinstance(screen, WorkbenchScreen):
             yield from screen.commands()
         yield from super().get_system_commands(screen)
 
     async def action_quit(self) -> None:
         """Quit as the screen does it: the training screen saves first."""
-        if isinstance(self.screen, TrainingScreen):
+        if isinstance(self.screen, WorkbenchScreen):
             self.screen.action_quit_saving()
         else:
             self.exit()

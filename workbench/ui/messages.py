@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from workbench.hyperparameters import Value
-from workbench.runtime.messages import Report
-from workbench.session.opening import Opened
+if TYPE_CHECKING:  # the first frame does not wait for what these import
+    from workbench.hyperparameters import Value
+    from workbench.runtime.messages import Report
+    from workbench.session.opening import Opened
 
 
 class Reported(Message):

@@ -13,7 +13,6 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, RichLog, Static
 
 from workbench.engine.commands import SetHyperparameter
@@ -31,6 +30,7 @@ from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.screens.help import HelpScreen
+from workbench.ui.screens.screen import WorkbenchScreen
 from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.editor import Editor
 
@@ -42,7 +42,7 @@ NARROW = 72
 """Below this width, one panel at a time."""
 
 
-class TrainingScreen(Screen[None]):
+class TrainingScreen(WorkbenchScreen):
     """Babysits one run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,7 +63,7 @@ class TrainingScreen(Screen[None]):
         Binding("l", "log", "Logarithmic cost axis", show=False, id="training.log"),
         Binding("r", "restart", "Restart the engine", show=False, id="training.restart"),
         Binding("question_mark", "help", "Help", key_display="?", id="training.help"),
-        Binding("q,ctrl+q", "quit_saving", "Quit", key_display="q", id="training.quit", tooltip="Save and quit", priority=False),
+        Binding("q", "quit_saving", "Quit", id="training.quit", tooltip="Save and quit (ctrl+q too)"),
         Binding("escape", "library", "Library", show=False, id="training.library", tooltip="Save and go to the library"),
     ]
 

@@ -1,0 +1,20 @@
+"""What the app asks of each of its screens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.app import SystemCommand
+from textual.screen import Screen
+
+
+class WorkbenchScreen(Screen[None]):
+    """A screen with commands for the palette and its own way to quit."""
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """Actions for the command palette, besides Textual's own."""
+        return ()
+
+    def action_quit_saving(self) -> None:
+        """Quit, without losing anything."""
+        self.app.exit()
