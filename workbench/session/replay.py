@@ -78,11 +78,11 @@ def replay(session: Session, progress: Callable[[int], None] = lambda step: None
                     diverged.discard(event.step - 1)
                 case Finished() if recorded:
                     return differs(session.step, f"an edit at step {recorded[0][0]} lies beyond the last step")
+                case Finished() if first is not None:
+                    return dataclasses.replace(first, largest_gap=_largest_gap(session.result, event))
                 case Finished() if through != session.step or max(marks) > session.step:
                     return differs(session.step, "the last step of the session is not the one that its last state hash is of")
                 case Finished():
-                    if first is not None:
-                        return dataclasses.replace(first, largest_gap=_largest_gap(session.result, event))
                     return Replay(True, through, None, "", other)
 
 
