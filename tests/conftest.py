@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("soak"):
                 item.add_marker(pytest.mark.skip(reason="long; --soak runs it"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def crash_reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Crash reports of what is tested go here, not among the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("state")
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        patch.delenv("WORKBENCH_SESSIONS", raising=False)
+        yield folder
 
 
 @pytest.fixture

@@ -211,6 +211,13 @@ async def test_a_save_that_fails_is_said_and_does_no_harm(begun: Begins, tmp_pat
     assert not talk.of(CommandRejected)
 
 
+@pytest.mark.xfail(reason="looking for a checkpoint of that name raises OSError", raises=EngineDied)
+async def test_a_name_that_is_too_long_for_a_file_is_said_and_does_no_harm(begun: Begins, tmp_path: Path):
+    talk = await begun()
+    talk.engine.send(Save(str(tmp_path / ("x" * 300))))
+    assert "not saved: " in (await talk.hear(SaveFailed)).reason
+
+
 # The same as without a screen --------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ Imports what draws the first frame; NumPy, plotext and the engine's connection c
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +35,9 @@ class WorkbenchApp(App[None]):
         self._folder, self._opened = folder, opened
 
     def on_mount(self) -> None:
-        """The library, and on it what was named on the command line."""
+        """The library, and on it what was named on the command line; told to end, the app ends as `q` does."""
+        # A hang-up needs no handler: the terminal is gone, the app dies of it, and the engine saves when it sees that.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: self.call_later(self.action_quit))
         self.install_screen(LibraryScreen(self._folder), "library")
         self.push_screen("library")
         if self._opened is not None:
