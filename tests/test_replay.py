@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,11 @@ def test_a_session_of_no_steps_is_identical(make_session: MakeSession):
 
 @pytest.mark.parametrize(
     ("number", "value", "first"),
-    [(0, 0.021, 1), (1, "nesterov", 5), (2, 0.1001, 5), (3, 6, 10), (4, 0.4, 10), (5, "adam", 16), (6, 0.0051, 16), (7, "cosine", 22)],
-)
+    [
+        (0, 0.021, 1), (1, "nesterov", 5), (2, 0.1001, 5), (3, 6, 10), (4, 0.4, 10), (5, "adam", 16), (6, 0.0051, 16),
+        (7, "cosine", 22),
+    ],
+)  # fmt: skip
 def test_another_value_shows_at_the_step_after_the_edit(session: Session, number: int, value: object, first: int):
     assert_differs(edited(session, number, new=value), first, first - 1, "the state after this step is another")
 
@@ -180,6 +184,21 @@ def test_what_is_another_in_the_environment_is_said(session: Session):
     assert len(replay(dataclasses.replace(session, environment=None)).other_environment) == 1
 
 
+def test_in_another_environment_a_difference_is_followed_to_the_end_and_measured(session: Session):
+    assert session.environment is not None
+    elsewhere = dataclasses.replace(session, environment=dataclasses.replace(session.environment, blas="another"))
+    rounded = [Mark(mark.step, "0" * 64) if mark.step > 8 else mark for mark in session.marks]
+    found = replay(dataclasses.replace(elsewhere, marks=tuple(rounded)))
+    assert (found.identical, found.first_difference, found.through_step, found.largest_gap) == (False, 9, 5, 0.0)
+    found = replay(edited(elsewhere, 7, new="cosine"))
+    assert (found.identical, found.first_difference, found.through_step) == (False, 22, 21)
+    assert found.largest_gap is not None
+    assert 0 < found.largest_gap < 1
+    # The next edit of the rate shows another value before it; what came first is what is said.
+    assert_differs(edited(elsewhere, 2, new=0.2), 5, 4, "the state after this step is another")
+    assert replay(edited(session, 7, new="cosine")).largest_gap is None
+
+
 # Divergences -------------------------------------------------------------------------------------------------------
 
 
@@ -267,7 +286,7 @@ def test_a_million_steps_leave_a_notebook_that_can_be_read(make_preset: MakePres
     assert most <= MOST + 1
     assert MOST // 2 <= len(steps) <= MOST + 2
     assert steps[-1] == 1_000_001
-    gaps = [after - before for before, after in zip(steps[:-2], steps[1:-1], strict=True)]
+    gaps = [after - before for before, after in pairwise(steps[:-1])]
     assert max(gaps) <= 2 * min(gaps)
     assert all((gap // FIRST_INTERVAL).bit_count() == 1 for gap in gaps)
     assert all(mark.hash == f"{mark.step:064x}" for mark in session.marks)

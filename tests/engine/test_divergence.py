@@ -138,7 +138,7 @@ def test_a_rejected_step_does_not_swap_the_optimizer(make_trainer: MakeTrainer, 
 def test_the_layer_whose_output_is_not_finite_first_is_named(make_trainer: MakeTrainer):
     trainer = make_trainer(hidden=[4, 4, 4], activation="linear")
     trainer.state.network.named(trainer.state.network.parameters)["W2"][...] = np.nan
-    event, before = until_diverged(trainer)
+    event, _ = until_diverged(trainer)
     assert event.step == 1
     assert event.reason == "the cost is nan; layer 2 is the first whose output is not finite"
 
@@ -169,7 +169,7 @@ def test_a_gradient_too_long_for_the_squares_in_the_optimizer_is_rejected_whatev
 
 def test_weights_that_grow_by_decaying_more_than_all_of_themselves_do_not_become_infinite(make_trainer: MakeTrainer):
     trainer = make_trainer(hidden=[], optimizer="adamw", learning_rate=1e3, weight_decay=1e6)
-    event, before = until_diverged(trainer)
+    _, before = until_diverged(trainer)
     assert trainer.state.digest() == before
     assert np.isfinite(trainer.state.network.parameters).all()
 
@@ -177,7 +177,7 @@ def test_weights_that_grow_by_decaying_more_than_all_of_themselves_do_not_become
 def test_nothing_is_learned_from_a_step_that_diverged(make_trainer: MakeTrainer):
     """Neither the running statistics of batch norm nor the cost of the epoch take it in."""
     trainer = with_X(make_trainer(batch_norm=True), 17, np.inf)
-    event, _ = until_diverged(trainer)
+    until_diverged(trainer)
     snapshot = trainer.state.snapshot()
     until_diverged(trainer)
     again = trainer.state.snapshot()
@@ -188,7 +188,7 @@ def test_nothing_is_learned_from_a_step_that_diverged(make_trainer: MakeTrainer)
 
 def test_an_edit_is_judged_between_steps_even_after_a_divergence(make_trainer: MakeTrainer):
     trainer = make_trainer(optimizer="gradient_descent", learning_rate=1e30)
-    event, before = until_diverged(trainer)
+    _, before = until_diverged(trainer)
     assert isinstance(trainer.take(SetHyperparameter("learning_rate", -1.0)), CommandRejected)
     assert trainer.state.digest() == before
 

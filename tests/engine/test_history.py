@@ -65,7 +65,7 @@ def test_a_run_that_fits_is_kept_value_by_value():
     st.lists(st.one_of(st.floats(-1e100, 1e100), st.just(np.nan)), max_size=60), st.integers(1, 5000), st.integers(1, 300),
     st.sampled_from([None, 1, 2, 3, 10]),
 )  # fmt: skip
-def test_whatever_is_taken_in_the_ends_and_the_numbers_are_right(values: list[float], first: int, apart: int, columns: int | None):
+def test_whatever_is_taken_in_ends_and_numbers_are_right(values: list[float], first: int, apart: int, columns: int | None):
     series = Series()
     for number, value in enumerate(values):
         series.add(first + number * apart, value)
@@ -118,7 +118,8 @@ def test_a_gap_is_seen_at_every_zoom():
 
 
 def test_an_empty_series_gives_an_empty_curve():
-    for curve in (Series().curve(), Series().curve(10, 20, 5), series_of(np.ones(10)).curve(500, 600), series_of(np.ones(9)).curve(8, 3)):
+    some = series_of(np.ones(10))
+    for curve in (Series().curve(), Series().curve(10, 20, 5), some.curve(500, 600), some.curve(8, 3)):
         assert len(curve.step) == len(curve.bad) == 0
 
 

@@ -156,7 +156,7 @@ async def test_a_session_that_cannot_be_begun_is_refused_with_the_reasons(start:
         talk.engine.send(Begin(session, "", "", False))
         refused = await talk.hear(Refused)
         assert reason in refused.problems
-        with pytest.raises(EngineDied, match="ended with status 0$"):
+        with pytest.raises(EngineDied, match=r"ended with status 0$"):
             await talk.rest()
 
 
@@ -291,7 +291,7 @@ async def test_told_to_end_by_the_system_it_saves_first(begun: Begins, tmp_path:
     if not paused:
         await talk.hear(StepsTaken)
     os.kill(talk.engine.pid, signal.SIGTERM)
-    with pytest.raises(EngineDied, match="ended with status 0$"):
+    with pytest.raises(EngineDied, match=r"ended with status 0$"):
         await talk.rest()
     (saved,) = talk.of(Saved)
     session, _, _ = load_session(path)
@@ -325,19 +325,25 @@ class Pipes:
     def __init__(self, *orders: Order) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "workbench.runtime"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # Unbuffered, because `communicate` does not see what is in a buffer.
+            bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.write(b"".join(map(ORDERS.encode, orders)))
 
     def write(self, data: bytes) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(data)
-        self.process.stdin.flush()
+
+    def read(self, size: int) -> bytes:
+        assert self.process.stdout is not None
+        data = b""
+        while len(data) < size:
+            data += self.process.stdout.read(size - len(data)) or pytest.fail("it ended in the middle of a report")
+        return data
 
     def report(self) -> Report:
-        assert self.process.stdout is not None
-        (size,) = LENGTH.unpack(self.process.stdout.read(LENGTH.size))
-        return REPORTS.decode(self.process.stdout.read(size))  # type: ignore[no-any-return]
+        (size,) = LENGTH.unpack(self.read(LENGTH.size))
+        return REPORTS.decode(self.read(size))  # type: ignore[no-any-return]
 
     def end(self) -> list[Report]:
         """Close standard input; what was still said. Ends well, and without a word on standard error."""

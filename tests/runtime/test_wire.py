@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from workbench.engine.events import (
     Score,
 )
 from workbench.engine.history import StepsTaken
+from workbench.hyperparameters import Value
 from workbench.runtime.messages import (
     Begin,
     Begun,
@@ -44,12 +47,12 @@ LAYER = LayerStatistics(
     1, 2, 0.5, 1.5, 1e-3, 0.25, Histogram(-1.0, 1.0, np.arange(3)), Histogram(0.0, 0.0, np.zeros(3, np.int64)),
     BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
 )  # fmt: skip
+LIVE: dict[str, Value] = {"l2": 0.5, "optimizer": "adam", "keep_prob": (0.5, 1.0), "epochs": 3}
 MESSAGES: list[tuple[Codec, object]] = [
     (ORDERS, Begin("format = 1\n", "ä/b.toml", "", True)),
     *((ORDERS, each) for each in (Pause(), Resume(), TakeStep(), Quit(), Save("/tmp/s.toml"))),
     *((ORDERS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
-    (REPORTS, Begun(3, 1, {"l2": 0.5, "optimizer": "adam", "keep_prob": (0.5, 1.0), "epochs": 3}, (2, 3), 9, (5, 0, 1), "binary", 2,
-                    (SeriesSent("cost", np.array([1.0, NAN, np.inf])),))),
+    (REPORTS, Begun(3, 1, LIVE, (2, 3), 9, (5, 0, 1), "binary", 2, (SeriesSent("cost", np.array([1.0, NAN, np.inf])),))),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
     (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
     (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), Score(np.inf, 0.1), ())),
@@ -105,10 +108,8 @@ def test_damaged_messages_are_refused_or_another_message_but_nothing_else(sent: 
     for _ in range(data.draw(st.integers(1, 3))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     body = body[: data.draw(st.integers(0, len(body)))]
-    try:
+    with contextlib.suppress(msgspec.MsgspecError):
         codec.decode(bytes(body))
-    except msgspec.MsgspecError:
-        pass
 
 
 def test_endless_nesting_is_refused():

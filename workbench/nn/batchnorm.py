@@ -50,7 +50,7 @@ class BatchNorm:
         return np.add(out, self.beta, out=out)
 
     def backward(self, dY: Array) -> Array:
-        """DZ (m, n), written over dY; dγ and dβ are stored. Through μ and σ², which depend on every row."""
+        """dZ (m, n), written over dY; dγ and dβ are stored. Through μ and σ², which depend on every row."""
         m, Zc, root, scratch = dY.shape[-2], self._Zc, self._root, self._scratch.like(dY)
         sum_over_examples(dY, out=self.dbeta)
         sum_over_examples(np.multiply(dY, Zc, out=scratch), out=self.dgamma)

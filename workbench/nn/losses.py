@@ -39,7 +39,7 @@ class Loss(ABC):
         return np.add(targets, smoothing / max(2, Y.shape[-1]), out=targets)
 
     def backward(self) -> Array:
-        """DZ (m, k) of the cost of the last `forward`; once for each, since it is scaled in place."""
+        """dZ (m, k) of the cost of the last `forward`; once for each, since it is scaled in place."""
         return np.multiply(self._each, 1.0 / self._each.shape[-2], out=self._each)
 
     @abstractmethod

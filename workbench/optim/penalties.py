@@ -22,7 +22,7 @@ def penalty(weights: Array, l2: float, l1: float) -> float:
 
 
 def add_penalty_gradients(gradients: Array, weights: Array, l2: float, l1: float, scratch: Array) -> None:
-    """DW += λ·W + λ₁·sign(W), in place; the slope of |W| at 0 is taken as 0."""
+    """dW += λ·W + λ₁·sign(W), in place; the slope of |W| at 0 is taken as 0."""
     if l2:
         np.multiply(weights, l2, out=scratch)
         np.add(gradients, scratch, out=gradients)

@@ -47,7 +47,7 @@ def replay(session: Session, progress: Callable[[int], None] = lambda step: None
     first: Replay | None = None
 
     def differs(step: int, reason: str) -> Replay:
-        return Replay(False, through, step, reason, other)
+        return first or Replay(False, through, step, reason, other)
 
     if not marks:
         return differs(0, "the session has no state hashes to compare with")

@@ -34,13 +34,12 @@ class StatusLine(Static):
         parts = [f"{self._run}", f"{SYMBOLS[monitor.phase]} {monitor.phase.value}"]
         if monitor.begun is not None:
             epochs = monitor.hyperparameters["epochs"]
-            parts += [f"step {monitor.step:,}", f"epoch {monitor.epoch}/{epochs}"]
+            parts += [f"step {monitor.step:,}", f"epoch {monitor.epoch}/{epochs}", self._error(monitor)]
             rate, left = monitor.steps_per_second, monitor.seconds_left
             if monitor.phase is Phase.TRAINING:
                 parts.append(f"{rate:,.0f} steps/s" if math.isfinite(rate) else "– steps/s")
                 if math.isfinite(left):
                     parts.append(f"{duration(left)} left")
-            parts.append(self._error(monitor))
         line = ("   " if self.size.width >= 100 else "  ").join(part for part in parts if part)
         self.update(Text(" " + line, no_wrap=True, overflow="ellipsis"))
 
