@@ -209,7 +209,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureF
         (["small.toml", "--edit", "5:l3=0.1"], r"--edit l3: no such hyperparameter"),
         (["small.toml", "--edit", "5:l2=nan"], r"--edit l2: nan: expected a number at least 0 and at most 1,000,000"),
         (["small.toml", "--edit", "5:hidden=3"], r"--edit hidden: needs a new start, so it cannot be edited .+"),
-        (["small.toml", "--edit", "5:batch_size=1"], r"--edit batch_size: 1: expected at least 2 with batch norm, .+"),
+        (["small.toml", "--edit", "1:l2=0.1", "--edit", "5:batch_size=1"], r"--edit batch_size: 1: expected at least 2 .+"),
         (["small.toml", "--edit", "5:keep_prob.3=0.5"], r"--edit keep_prob\.3: layer 3: the network has 2 hidden layers"),
         (["small.toml", "--edit", "5:keep_prob.1=0.5,0.5"], r"--edit keep_prob\.1: 2 values: expected a single one for layer 1"),
         (["small.toml", "--edit", "5:keep_prob." + "1" * 5000 + "=1"], r"--edit keep_prob\.1{100,}.+"),

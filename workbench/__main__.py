@@ -13,6 +13,9 @@ def main() -> None:
     from workbench.cli import cli
     from workbench.session.errors import CheckpointError, InputError, SaveError
 
+    # Streams that whoever started us has closed are None.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         status = cli.main(prog_name="workbench", standalone_mode=False)
         sys.stdout.flush()
@@ -28,14 +31,21 @@ def main() -> None:
         _end(130, "interrupted")
     except BrokenPipeError:
         # Whoever read the output has gone (`workbench presets | head -1`); Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         sys.exit(1)
+    except OSError as error:
+        _forget_output()
+        _end(1, f"cannot go on: {error.strerror or error}")
     except Exception as error:
         from workbench.runtime.crash import write_crash_report
 
         _end(1, f"something went wrong that should not have ({type(error).__name__}); a report is in {write_crash_report(error)}")
     else:
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _forget_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _end(status: int, message: str) -> None:

@@ -256,9 +256,11 @@ def test_moments_of_the_same_meaning_are_carried_over_and_the_rest_start_at_zero
     new = made(new_name, p)
     new.carry(old)
     assert set(new.moments) == set(MEANINGS[new_name])
+    # m/√s is bounded only where s has seen every gradient that m has.
+    alone = "s" in MEANINGS[new_name] and MEANINGS[old_name].get("s") != MEANINGS[new_name]["s"]
     for moment, meaning in MEANINGS[new_name].items():
         average = new.moments[moment]
-        if MEANINGS[old_name].get(moment) == meaning:
+        if MEANINGS[old_name].get(moment) == meaning and not alone:
             assert average.value.any()
             assert np.array_equal(average.value, old.moments[moment].value)
             assert average.product == old.moments[moment].product

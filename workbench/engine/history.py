@@ -58,20 +58,25 @@ class Series:
         self._data = _empty()
 
     def extend(self, steps: NDArray[np.int64], values: Floats) -> None:
-        """Take values in, each with its step, from 1 (0 goes with 1)."""
+        """Take values in, each with its step, from 1 (0 goes with 1). Steps must not decrease."""
         if not len(steps):
             return
         while (int(steps.max()) - 1) // self._width >= CAPACITY:
             self._halve()
         bucket = np.maximum(steps - 1, 0) // self._width
         good = np.isfinite(values)
-        np.add.at(self._data["bad"], bucket[~good], 1.0)
-        bucket, steps, values = bucket[good], steps[good], values[good]
-        np.minimum.at(self._data["low"], bucket, values)
-        np.maximum.at(self._data["high"], bucket, values)
-        np.add.at(self._data["total"], bucket, values)
-        np.add.at(self._data["steps"], bucket, steps.astype(np.float64))
-        np.add.at(self._data["count"], bucket, 1.0)
+        if not good.all():
+            np.add.at(self._data["bad"], bucket[~good], 1.0)
+            bucket, steps, values = bucket[good], steps[good], values[good]
+            if not len(steps):
+                return
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(bucket)) + 1])
+        at, data = bucket[starts], self._data
+        data["low"][at] = np.minimum(data["low"][at], np.minimum.reduceat(values, starts))
+        data["high"][at] = np.maximum(data["high"][at], np.maximum.reduceat(values, starts))
+        data["total"][at] += np.add.reduceat(values, starts)
+        data["steps"][at] += np.add.reduceat(steps.astype(np.float64), starts)
+        data["count"][at] += np.diff(np.append(starts, len(steps)))
 
     def add(self, step: int, value: float) -> None:
         """Take one value in."""

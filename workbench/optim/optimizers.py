@@ -6,6 +6,8 @@ root, after the correction.
 
 When the optimizer is swapped, moments of the same meaning are carried over with their products (`m`, the average
 gradient: momentum, Nesterov, Adam, AdamW; `s`, the average squared gradient: RMSprop, Adam, AdamW); the rest start at zero.
+One exception: momentum's `m` is not carried over to Adam without an `s`. The ratio m̂/√ŝ is bounded only where s has seen
+every gradient that m has; else the first steps are thousands of times too long wherever the present gradient is small.
 """
 
 from __future__ import annotations
@@ -49,10 +51,12 @@ class Optimizer(ABC):
 
     def carry(self, old: Optimizer) -> None:
         """Take over from another optimizer of the same parameters the moments that mean the same here."""
-        for name in self.moments.keys() & old.moments.keys():
-            if type(self).meaning(name) == type(old).meaning(name):
-                self.moments[name].value[...] = old.moments[name].value
-                self.moments[name].product = old.moments[name].product
+        shared = [name for name in self.moments if name in old.moments and self.meaning(name) == old.meaning(name)]
+        if "s" in self.moments and "s" not in shared:
+            return
+        for name in shared:
+            self.moments[name].value[...] = old.moments[name].value
+            self.moments[name].product = old.moments[name].product
 
     @classmethod
     def meaning(cls, moment: str) -> str:

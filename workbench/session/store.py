@@ -40,7 +40,7 @@ def save(session: Session, tensors: Tensors, facts: Facts, path: str | os.PathLi
     text = session_to_toml(dataclasses.replace(session, checkpoint=checkpoint.name))
     _try_reading(text, path)
     # It has the same content then, and the session on disk may name it.
-    was_there = checkpoint.exists()
+    was_there = os.path.exists(checkpoint)
     try:
         write_checkpoint(checkpoint, tensors, facts)
         write_atomically(path, text.encode())

@@ -70,7 +70,8 @@ class Monitor:
     evaluated: Evaluated | None = None
     finished: Finished | None = None
     trouble: str = ""
-    saved_step: int | None = None
+    unsaved: bool = False
+    """Whether there is something that quitting without saving would lose."""
     revision: int = 0
     _arrivals: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -95,6 +96,9 @@ class Monitor:
         self.revision += 1
         match report:
             case StepsTaken():
+                self.unsaved = True
+                if self.phase in (Phase.FINISHED, Phase.DIVERGED):  # one step was ordered from there
+                    self.phase, self.trouble, self.finished = Phase.PAUSED, "", None
                 self.step, self.epoch, self.progress = report.step, report.epoch, report.progress
                 self.learning_rate = float(report.learning_rate[-1])
                 self.history.take(report)
@@ -124,8 +128,8 @@ class Monitor:
                 self.phase = Phase.DIVERGED
                 self.trouble = f"step {report.step:,} was not taken: {report.reason}"
                 self.entries.append(Entry(report.step - 1, "diverged", report.reason))
-            case Saved(step=step):
-                self.saved_step = step
+            case Saved():
+                self.unsaved = False
             case _:
                 pass
 
@@ -140,9 +144,10 @@ class Monitor:
             self.history.series[sent.name] = Series.from_tensor(sent.values)
         curve = self.history.series["learning_rate"].curve()
         self.learning_rate = float(curve.mean[-1]) if len(curve.mean) else math.nan
-        self.saved_step = begun.step or None
+        self.unsaved = False
 
     def _changed(self, report: HyperparameterChanged) -> None:
+        self.unsaved = True
         self.rows[report.name] = RowState("applied", report.step, report.new, report.effect)
         base, dot, layer = report.name.partition(".")
         if dot:
@@ -160,14 +165,6 @@ class Monitor:
         """The engine is gone."""
         self.phase, self.trouble = Phase.LOST, reason
         self.revision += 1
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether there is something that quitting without saving would lose."""
-        return bool(self.step) and (self.saved_step is None or self.saved_step != self.step or self._edited_since_save())
-
-    def _edited_since_save(self) -> bool:
-        return any(row.kind == "applied" and row.step == self.step for row in self.rows.values())
 
     @property
     def steps_per_second(self) -> float:
@@ -196,7 +193,7 @@ def shown(value: Value) -> str:
         return shown(value[0]) if len(set(value)) == 1 else " ".join(shown(each) for each in value) or "–"
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
-    if value and (abs(value) < 1e-3 or abs(value) >= 1e5):
+    if value and math.isfinite(value) and not 1e-3 <= abs(value) < 1e5:
         mantissa, _, exponent = f"{value:.5e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     return f"{value:.6g}"

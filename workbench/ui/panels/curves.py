@@ -55,6 +55,7 @@ class CostPanel(Panel):
     """J of every mini-batch, its exponentially weighted average, and the dev cost."""
 
     TITLE = "2 Cost"
+    EVERY = 2
     HELP = (
         "The raw cost of each mini-batch (· shadow, least to greatest), its exponentially weighted average v = βv + (1-β)θ "
         "over about the last 1/(1-β) steps (━ line), and the dev cost of each evaluation (◆). Divided by 1 - Πβ the average does "
@@ -132,6 +133,7 @@ class CostPanel(Panel):
 class SecondPanel(Panel):
     """One of error, learning rate and gradient norms."""
 
+    EVERY = 2
     KINDS: ClassVar[tuple[str, ...]] = ("Error", "Learning rate", "Gradient norms")
     LEGENDS: ClassVar[tuple[str, ...]] = (
         "○ train  ◆ dev  (% wrong; RMSE of a regression)", "α now", "· all layers  1 2 … ‖dW‖ of each layer  (log)",
@@ -177,15 +179,15 @@ class SecondPanel(Panel):
 
     def _error(self, monitor: Monitor, columns: int) -> Drawing:
         percent = 1.0 if monitor.begun is not None and monitor.begun.task == "regression" else 100.0
-        lines = []
+        lines, points = [], []
         for shift, name, marker, color in ((0, "train_error", "○", GREEN), (1, "dev_error", "◆", ORANGE)):
             curve = monitor.history.series[name].curve(columns=columns)
             x, y = curve.step, percent * curve.mean
             apart = max(1, len(x) // max(4, columns // 5))
             first = shift * (apart // 2)  # so that the two kinds of points do not hide each other
             lines.append(Line(x.tolist(), y.tolist(), "braille", color))
-            lines.append(Line(x[first::apart].tolist(), y[first::apart].tolist(), marker, color, joined=False))
-        return Drawing(tuple(lines), marks(monitor.entries), empty=WAITING)
+            points.append(Line(x[first::apart].tolist(), y[first::apart].tolist(), marker, color, joined=False))
+        return Drawing((*lines, *points), marks(monitor.entries), empty=WAITING)
 
     def _learning_rate(self, monitor: Monitor, columns: int) -> Drawing:
         curve = monitor.history.series["learning_rate"].curve(columns=columns)

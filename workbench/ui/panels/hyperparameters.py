@@ -52,7 +52,7 @@ class HyperparameterPanel(Panel):
         reasons = {name: unused_because(name, h, batch_norm) for name in monitor.hyperparameters}
         self._unused = {name: reason for name, reason in reasons.items() if reason}
         scheduled = h.schedule != "constant" or monitor.step < h.warmup_steps
-        now = f"{monitor.learning_rate:.2g}" if scheduled and math.isfinite(monitor.learning_rate) else ""
+        now = shown(float(f"{monitor.learning_rate:.2g}")) if scheduled and math.isfinite(monitor.learning_rate) else ""
         self.query_one(Editor).tell(monitor.hyperparameters, monitor.rows, frozenset(self._unused), now)
         self._explain()
 
@@ -73,6 +73,8 @@ class HyperparameterPanel(Panel):
             text.append(f"✗ refused: {clean(state.note, 300)}\n", "bold")
         elif spec.name in self._unused:
             text.append(f"· {self._unused[spec.name]}\n", "bold")
+        elif state is not None and state.kind == "applied":
+            text.append(f"✓ taken after step {state.step:,}\n", "bold")
         text.append(spec.help)
         value = editor.value_of(editor.current)
         text.append(_formula(spec.name, value) or f" Expected {spec.expected}.", "dim")

@@ -77,6 +77,7 @@ class TrainingScreen(WorkbenchScreen):
         self._engine: Engine | None = None
         self._drawn: dict[Panel, int] = {}
         self._status_drawn = -1
+        self._redraws = 0
         self._leaving: str | None = None
 
     # -- layout -------------------------------------------------------------------------------------------------------
@@ -148,8 +149,10 @@ class TrainingScreen(WorkbenchScreen):
             trouble = self.query_one("#trouble", Static)
             trouble.display = bool(monitor.trouble or monitor.finished)
             trouble.update(Text(f" {self._advice()}", no_wrap=True, overflow="ellipsis"))
+        self._redraws += 1
         for panel in self.query(Panel):
-            if panel.is_on_screen and self._drawn.get(panel) != monitor.revision:
+            late = self._redraws % panel.EVERY == 0 or panel not in self._drawn
+            if late and panel.is_on_screen and self._drawn.get(panel) != monitor.revision:
                 self._drawn[panel] = monitor.revision
                 panel.show(monitor)
 

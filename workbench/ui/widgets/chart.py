@@ -47,6 +47,8 @@ class Drawing:
 
 
 LABEL_ROWS = 3
+LARGEST = 1e100
+"""What is beyond is left out as if it were not finite: plotext multiplies before it divides, and would overflow."""
 MARK: Rgb = (140, 140, 140)
 
 
@@ -88,7 +90,7 @@ class Chart(PlotextPlot):
         for line in lines:
             draw = plot.plot if line.joined else plot.scatter
             draw(list(line.x), list(line.y), marker=line.marker, color=line.color)
-        low, high = _span([y for line in lines for y in line.y])
+        low, high = _span([y for line in lines for y in line.y], drawing.log)
         left, right = min(line.x[0] for line in lines), max(line.x[-1] for line in lines)
         right = max([right, *(mark.x for mark in drawing.marks)])
         right = right if right > left else left + 1
@@ -128,15 +130,16 @@ def _finite(line: Line, log: bool) -> Line:
     points = [
         (x, math.log10(y) if log else y)
         for x, y in zip(line.x, line.y, strict=True)
-        if math.isfinite(x) and math.isfinite(y) and (not log or y > 0)
+        if math.isfinite(x) and abs(y) <= LARGEST and (not log or y > 0)
     ]
     return Line([x for x, _ in points], [y for _, y in points], line.marker, line.color, line.joined)
 
 
-def _span(values: Sequence[float]) -> tuple[float, float]:
+def _span(values: Sequence[float], log: bool) -> tuple[float, float]:
+    """From the least to the greatest, or some room around values that are all but the same."""
     low, high = min(values), max(values)
-    if high - low < 1e-12 * max(abs(low), abs(high), 1e-12):
-        margin = abs(low) * 0.05 or 0.5
+    if high - low < 1e-9 * (1.0 if log else max(abs(low), abs(high), 1e-12)):
+        margin = 0.5 if log else abs(low) * 0.05 or 0.5
         return low - margin, high + margin
     return low, high
 
@@ -154,7 +157,8 @@ def _label(place: float, step: float) -> str:
     if abs(place) < step / 1000:
         return "0"
     if abs(place) >= 1e5 or step < 1e-4:
-        return f"{place:.2g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+        digits = 2 + max(0, math.floor(math.log10(abs(place))) - math.floor(math.log10(step)))
+        return f"{place:.{digits}g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     if step / 10.0**-decimals % 1 > 1e-6:
         decimals += 1
@@ -171,5 +175,6 @@ def _log_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
     places = [p + math.log10(m) for p in range(math.floor(low), math.floor(high) + 1) for m in (1, 2, 5)]
     places = [p for p in places if low <= p <= high]
     if len(places) < 2:
-        places = [low, high]
+        values, labels = _ticks(10**low, 10**high, 3)
+        return [math.log10(value) for value in values], labels
     return places, [f"{10**p:.2g}" for p in places]

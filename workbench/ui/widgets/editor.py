@@ -24,7 +24,7 @@ from workbench.ui.messages import Edited
 from workbench.ui.monitor import RowState, shown
 
 HEADINGS = {1: "tune first", 2: "then", 3: "later", 4: "almost never"}
-LABEL, VALUE = 17, 9
+LABEL, VALUE = 16, 9
 MOST_LAYER_ROWS = 6
 _NUMBER_STARTS = frozenset("0123456789.x/*×")
 
@@ -101,7 +101,7 @@ class Editor(ScrollView, can_focus=True):
             self._rows = rows
             self._cursor = next((i for i, row in enumerate(rows) if row.name == name), 1)
         self._values, self._states, self._unused, self._alpha_now = dict(values), dict(states), unused, alpha_now
-        self.virtual_size = Size(self.size.width, len(self._rows))
+        self.virtual_size = Size(self._width, len(self._rows))
         self.refresh()
 
     def value_of(self, name: str) -> Value | None:
@@ -118,7 +118,7 @@ class Editor(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         """Say what the cursor stands on."""
-        self.virtual_size = Size(self.size.width, len(self._rows))
+        self.virtual_size = Size(self._width, len(self._rows))
         self._describe()
 
     def _describe(self, problem: str = "") -> None:
@@ -155,7 +155,8 @@ class Editor(ScrollView, can_focus=True):
             case "enter":
                 self._begin()
             case _ if event.character in _NUMBER_STARTS and self._spec().kind is not Kind.CHOICE:
-                self._draft, self._typed = event.character, True
+                if self.value_of(self.current) is not None:
+                    self._draft, self._typed = event.character, True
             case _:
                 return False
         return True
@@ -204,7 +205,7 @@ class Editor(ScrollView, can_focus=True):
     def _move_to(self, row: int) -> None:
         if 0 < row < len(self._rows) and self._rows[row].name:
             self._cursor = row
-            top = 0 if row == 1 else row
+            top = 0 if row == 1 and self.size.height > 1 else row
             self.scroll_to_region(Region(0, top, self.size.width, 1), animate=False, force=True)
             self._describe()
             self.refresh()
@@ -267,10 +268,15 @@ class Editor(ScrollView, can_focus=True):
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
+    @property
+    def _width(self) -> int:
+        """Beside the scrollbar."""
+        return self.scrollable_content_region.width
+
     def render_line(self, y: int) -> Strip:
         """One line of the list."""
         number = y + self.scroll_offset.y
-        width = self.size.width
+        width = self._width
         base = self.rich_style
         if number >= len(self._rows):
             return Strip.blank(width, base)
@@ -287,7 +293,7 @@ class Editor(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base)
 
     def _value_segments(self, row: Row, here: bool, base: Style) -> list[Segment]:
-        room = max(self.size.width - LABEL - 1, 4)
+        room = max(self._width - LABEL - 1, 4)
         value = self.value_of(row.name)
         text = "–" if value is None else shown(value)
         if here and self._draft is not None:
@@ -296,7 +302,7 @@ class Editor(ScrollView, can_focus=True):
             draft = f"{ends[0]}{clean(self._draft, 30)}{'▏' if self._typed else ''}{ends[2]}".strip()
             return [Segment(f"{draft} ⏎"[:room], style)]
         kind, note = self._state(row.name)
-        segments = [Segment(f"{text:<{VALUE}}"[: max(VALUE, room - len(note) - 1)], base)]
+        segments = [Segment(f"{text:<{VALUE}}"[: max(min(VALUE, len(text)), room - len(note) - 1)], base)]
         if note:
             style = base + self.get_component_rich_style(f"editor--{kind}", partial=True)
             segments.append(Segment(f" {note}"[: max(0, room - len(segments[0].text))], style))
@@ -306,10 +312,10 @@ class Editor(ScrollView, can_focus=True):
         state = self._states.get(name)
         if state is not None and state.kind == "pending":
             return "pending", f"… {shown(state.value)}"
-        if name == "learning_rate" and self._alpha_now:
-            return "applied", f"now {self._alpha_now}"
         if state is not None and state.kind == "refused":
             return "refused", "✗ refused"
+        if name == "learning_rate" and self._alpha_now:
+            return "applied", f"now {self._alpha_now}"
         if state is not None:
             return "applied", f"✓@{state.step if state.step < 10_000 else f'{state.step / 1000:.0f}k'}"
         return "unused", "·" if name in self._unused else ""

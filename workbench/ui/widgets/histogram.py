@@ -19,5 +19,6 @@ def histogram_lines(counts: NDArray[np.integer], low: float, high: float, width:
     for row in range(height - 1, -1, -1):
         lines.append("".join(BLOCKS[min(max(int(each) - 8 * row, 0), 8)] for each in eighths).ljust(width))
     left, right = f"{low:.3g}", f"{high:.3g}"
-    lines.append(left + " " * max(1, width - len(left) - len(right)) + right)
+    gap = width - len(left) - len(right)
+    lines.append(left + " " * gap + right if gap > 0 else " " * width)
     return lines

@@ -1,0 +1,67 @@
+"""What the tests of the screens share: a folder of presets in the place of the shipped ones, and one for sessions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from driving import PATIENCE_SECONDS
+
+# Trains until it is told to stop, and evaluates often enough to have something to show.
+RUNNING = """
+title = "Three clouds"
+description = "Small enough to take thousands of steps a second."
+[data]
+source = "gaussians"
+examples = 90
+[network]
+hidden = [6, 5]
+batch_norm = true
+[training]
+batch_size = 8
+learning_rate = 0.01
+epochs = 1000000
+evaluate_every = 500
+"""
+DIVERGING = """
+title = "Too fast"
+description = "The first update is beyond every float."
+[data]
+source = "moons"
+examples = 60
+[network]
+hidden = [4]
+[training]
+optimizer = "gradient_descent"
+learning_rate = 1e30
+"""
+
+
+@pytest.fixture
+def presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two presets, `clouds` and `diverging`, in the place of the shipped ones."""
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / "clouds.toml").write_text(RUNNING)
+    (folder / "diverging.toml").write_text(DIVERGING)
+    monkeypatch.setattr("workbench.session.preset.presets_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Path:
+    """Where sessions go; not there before the first is saved."""
+    return tmp_path / "sessions"
+
+
+@pytest.fixture
+def no_engine_is_left(tmp_path: Path) -> Iterator[Callable[[int], None]]:
+    """Give it the numbers of engine processes; at the end none of them may be there."""
+    numbers: list[int] = []
+    yield numbers.append
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while any(Path(f"/proc/{each}").exists() for each in numbers):
+        assert time.monotonic() < deadline, f"still running: {numbers}"
+        time.sleep(0.01)

@@ -1,0 +1,78 @@
+"""Driving a screen from a test: an app around one panel, what is seen of an app, and waiting for what must come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+import workbench.ui.app
+from workbench.ui.messages import Edited
+
+STYLES = Path(workbench.ui.app.__file__).with_name("workbench.tcss")
+PATIENCE_SECONDS = 30.0
+CHARACTERS = {
+    "space": " ", "slash": "/", "full_stop": ".", "comma": ",", "minus": "-", "plus": "+", "equals_sign": "=", "asterisk": "*",
+    "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]", "enter": "\r", "tab": "\t", "escape": "\x1b",
+    "backspace": "\x7f",
+}  # fmt: skip
+NAMES = {character: name for name, character in CHARACTERS.items()}
+
+
+class Bench(App[None]):
+    """One widget in an app of its own. Remembers edits, and which keys came through to the app."""
+
+    CSS_PATH = STYLES
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"came_through('{key}')") for key in ("space", "escape", "1", *"abcdefghilmnopqrstuvwxyz")
+    ]
+
+    def __init__(self, content: Widget) -> None:
+        super().__init__()
+        self.content = content
+        self.edits: list[tuple[str, object]] = []
+        self.came_through: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.content
+
+    def action_came_through(self, key: str) -> None:
+        self.came_through.append(key)
+
+    @on(Edited)
+    def _edited(self, message: Edited) -> None:
+        self.edits.append((message.name, message.value))
+
+
+def seen(app: App[Any]) -> str:
+    """The characters on the screen, a line for each row."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Let every widget take what is in its queue, and what that brought to others."""
+    for _ in range(3):
+        await pilot.pause(0)
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Keys by name or character. Unlike the pilot's own, it does not wait for an idle processor, which a training run has not."""
+    for key in keys:
+        pilot.app.post_message(events.Key(NAMES.get(key, key), CHARACTERS.get(key, key if len(key) == 1 else None)))
+        await settle(pilot)
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") -> None:
+    """Let the app run until something holds; fail where it never does."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"never came true: {what}\n{seen(pilot.app)}"
+        await pilot.pause(0.01)

@@ -1,0 +1,90 @@
+"""Hand-made reports of an engine: the same numbers on every machine, because no linear algebra made them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from workbench.engine.events import BatchNormStatistics, Evaluated, Histogram, LayerStatistics, Score
+from workbench.engine.history import History, StepsTaken
+from workbench.hyperparameters import Hyperparameters, Value, assign
+from workbench.runtime.messages import Begun, SeriesSent
+from workbench.ui.monitor import Monitor
+
+TRAIN_EXAMPLES = 1280
+STEPS_PER_EPOCH = 20  # with the default mini-batches of 64
+BINS = 40
+
+
+def hyperparameters(hidden: int = 2, **changes: Value) -> dict[str, Value]:
+    """Every live hyperparameter by name, as `Begun` has them; `changes` may be for one layer, as `keep_prob.2`."""
+    h = dataclasses.replace(Hyperparameters(), keep_prob=(1.0,) * hidden)
+    for name, value in changes.items():
+        h = assign(h, name, value)
+    return {field.name: getattr(h, field.name) for field in dataclasses.fields(h)}
+
+
+def begun(hidden: int = 2, step: int = 0, task: str = "classes", history: History | None = None, **changes: Value) -> Begun:
+    sent = () if history is None else tuple(SeriesSent(name, each.tensor()) for name, each in history.series.items() if len(each))
+    return Begun(
+        step=step, epoch=1 + step // STEPS_PER_EPOCH, hyperparameters=hyperparameters(hidden, **changes),
+        sizes=(8, *(6,) * hidden, 3), parameters=123, examples=(TRAIN_EXAMPLES, 400, 400), task=task, blas_threads=1,
+        history=sent,
+    )  # fmt: skip
+
+
+def cost_at(step: int) -> float:
+    """A curve that falls from 2.4 to 0.05, with the noise of mini-batches."""
+    return 2.35 * math.exp(-step / 120) + 0.05 + 0.3 * math.exp(-step / 200) * ((step * 7919) % 101 / 101 - 0.5)
+
+
+def steps(first: int, last: int, cost: Callable[[int], float] = cost_at, rate: float = 1e-3) -> StepsTaken:
+    """The steps from `first` to `last` as one report."""
+    numbers = range(first, last + 1)
+    return StepsTaken(
+        step=last, epoch=1 + (last - 1) // STEPS_PER_EPOCH, progress=last / STEPS_PER_EPOCH,
+        cost=np.array([cost(each) for each in numbers]),
+        gradient_norm=np.array([0.02 + math.exp(-each / 150) for each in numbers]),
+        learning_rate=np.full(len(numbers), rate),
+    )  # fmt: skip
+
+
+def bell(middle: float, low: float = -4.0, high: float = 4.0) -> Histogram:
+    """1,000 times the bell curve around `middle`, which is from 0 to 1 along the axis."""
+    counts = [round(1000 * math.exp(-(((i + 0.5) / BINS - middle) ** 2) / 0.02)) for i in range(BINS)]
+    return Histogram(low, high, np.array(counts))
+
+
+def layer(number: int, last: int, step: int, batch_norm: bool) -> LayerStatistics:
+    spread = np.array([-0.5, 0.1, 0.75]) * number
+    norm = BatchNormStatistics(spread, spread**2 + 1, spread * 0.9, spread**2 + 0.9, np.ones(3), np.zeros(3))
+    output = number == last
+    return LayerStatistics(
+        layer=number, units=3 if output else 6, gradient_norm=math.exp(-step / 300) / number, weight_norm=2.0,
+        update_ratio=1e-3 / number, dead=0.0 if output else min(0.25 * (number - 1), 1.0), z=bell(number / (last + 1)),
+        y=bell(0.5, -2.0, 2.0), batchnorm=norm if batch_norm and not output else None,
+    )  # fmt: skip
+
+
+def evaluated(step: int, hidden: int = 2, batch_norm: bool = True, dev: bool = True) -> Evaluated:
+    cost = cost_at(step)
+    return Evaluated(
+        step=step, epoch=max(1, step // STEPS_PER_EPOCH), train=Score(cost, 0.7 * math.exp(-step / 90)),
+        dev=Score(cost + 0.12, 0.7 * math.exp(-step / 90) + 0.025) if dev else None,
+        layers=tuple(layer(l, hidden + 1, step, batch_norm) for l in range(1, hidden + 2)),
+    )  # fmt: skip
+
+
+def trained(last: int = 400, hidden: int = 2, batch_norm: bool = True, **changes: Any) -> Monitor:
+    """A monitor of a run that is in the middle of training after `last` steps: 200 a second, evaluated at each epoch."""
+    monitor = Monitor()
+    monitor.take(begun(hidden, **changes), 0.0)
+    monitor.take(evaluated(0, hidden, batch_norm), 0.0)
+    for end in range(STEPS_PER_EPOCH, last + 1, STEPS_PER_EPOCH):
+        monitor.take(steps(end - STEPS_PER_EPOCH + 1, end), end / 200)
+        monitor.take(evaluated(end, hidden, batch_norm), end / 200)
+    return monitor
