@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -68,6 +69,14 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
     for key in keys:
         pilot.app.post_message(events.Key(NAMES.get(key, key), CHARACTERS.get(key, key if len(key) == 1 else None)))
         await settle(pilot)
+
+
+async def resize(pilot: Pilot[Any], width: int, height: int) -> None:
+    """Another size of the terminal. It does not wait for an idle processor either."""
+    size = Size(width, height)
+    pilot.app._driver._size = size  # type: ignore[union-attr]
+    pilot.app.post_message(events.Resize(size, size))
+    await settle(pilot)
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") -> None:

@@ -118,18 +118,21 @@ class Series:
         return int(self._data["count"].sum())
 
     def tensor(self) -> Floats:
-        """The whole series as one flat array, for a checkpoint or the wire."""
-        return np.concatenate([[float(self._width)], *(self._data[name] for name in _FIELDS)])
+        """The series as one flat array, as long as it has buckets in use, for a checkpoint or the wire."""
+        used = np.flatnonzero(self._data["count"] + self._data["bad"])
+        end = int(used[-1]) + 1 if len(used) else 0
+        return np.concatenate([[float(self._width)], *(self._data[name][:end] for name in _FIELDS)])
 
     @classmethod
     def from_tensor(cls, tensor: Floats) -> Series:
         """The series that `tensor` came from. Raises `ValueError` if it is none."""
-        if tensor.shape != (1 + len(_FIELDS) * CAPACITY,) or not 1 <= tensor[0] < 2**53:
+        buckets, rest = divmod(tensor.size - 1, len(_FIELDS))
+        if tensor.ndim != 1 or rest or not 0 <= buckets <= CAPACITY or not 1 <= tensor[0] < 2**53:
             raise ValueError(f"not a series: shape {tensor.shape}")
         series = cls()
         series._width = int(tensor[0])
-        rows = tensor[1:].reshape(len(_FIELDS), CAPACITY)
-        series._data = {name: np.array(row, np.float64) for name, row in zip(_FIELDS, rows, strict=True)}
+        for name, row in zip(_FIELDS, tensor[1:].reshape(len(_FIELDS), buckets), strict=True):
+            series._data[name][:buckets] = row
         return series
 
 

@@ -1,0 +1,507 @@
+"""The whole app with a real engine process, driven by keys as a person would."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driving import press, resize, seen, settle, until
+from textual.pilot import Pilot
+
+from workbench.session.opening import read_either
+from workbench.session.replay import replay
+from workbench.session.store import list_sessions, read_session
+from workbench.ui.app import WorkbenchApp
+from workbench.ui.monitor import Monitor, Phase
+from workbench.ui.screens.help import HelpScreen
+from workbench.ui.screens.library import LibraryScreen
+from workbench.ui.screens.training import TrainingScreen
+
+Watch = Callable[[int], None]
+SIZE = (120, 40)
+
+
+class Driven:
+    """An app that runs, and what a test wants to know of it."""
+
+    def __init__(self, app: WorkbenchApp, pilot: Pilot[Any], watch: Watch) -> None:
+        self.app, self.pilot, self._watch = app, pilot, watch
+
+    @property
+    def training(self) -> TrainingScreen:
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, TrainingScreen))
+
+    @property
+    def monitor(self) -> Monitor:
+        return self.training.monitor
+
+    @property
+    def seen(self) -> str:
+        return seen(self.app)
+
+    async def press(self, *keys: str) -> None:
+        await press(self.pilot, *keys)
+
+    async def until(self, holds: Callable[[], object], what: str = "") -> None:
+        await until(self.pilot, holds, what)
+
+    async def until_seen(self, *texts: str) -> None:
+        await self.until(lambda: all(text in self.seen for text in texts), f"seeing {texts}")
+
+    async def until_phase(self, phase: Phase) -> None:
+        await self.until(lambda: isinstance(self.app.screen, TrainingScreen) and self.monitor.phase is phase, phase.value)
+        if self.training._engine is not None:
+            self._watch(self.training._engine.pid)
+
+    async def until_trained(self, steps: int) -> None:
+        await self.until(lambda: self.monitor.step >= steps, f"step {steps}")
+
+    async def edit(self, name: str, typed: str) -> None:
+        """Go to a hyperparameter, type a value, apply it, and wait for the engine's answer."""
+        await self.press("e")
+        self.training.query_one("#editor").go_to(name)  # type: ignore[attr-defined]
+        await self.press(*typed, "enter")
+        await self.until(lambda: name in self.monitor.rows and self.monitor.rows[name].kind != "pending", f"an answer to {name}")
+
+    async def pause(self) -> int:
+        await self.press("space")
+        await self.until_phase(Phase.PAUSED)
+        return self.monitor.step
+
+    async def save(self) -> Path:
+        await self.press("ctrl+s")
+        await self.until(lambda: not self.monitor.unsaved, "saved")
+        return self.training._path
+
+    async def until_ended(self) -> None:
+        await self.until(lambda: self.app.return_code is not None, "the end")
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def workbench_app(presets: Path, sessions: Path, no_engine_is_left: Watch) -> Open:
+    """The app on a preset or a session file, or on the library; gives a `Driven`."""
+
+    @asynccontextmanager
+    async def opened(path: Path | None = None, size: tuple[int, int] = SIZE, folder: Path = sessions) -> AsyncIterator[Driven]:
+        app = WorkbenchApp(folder, read_either(path) if path is not None else None)
+        async with app.run_test(size=size) as pilot:
+            it = Driven(app, pilot, no_engine_is_left)
+            if path is not None:
+                await it.until(lambda: isinstance(app.screen, TrainingScreen) and it.monitor.begun, "begun")
+                await it.until_phase(it.monitor.phase)
+            yield it
+
+    return opened
+
+
+# -- training and editing -----------------------------------------------------------------------------------------------
+
+
+async def test_from_the_library_to_an_edit_that_is_taken_while_it_trains(workbench_app: Open):
+    async with workbench_app() as it:
+        await it.until_seen("Three clouds", "Too fast", "none yet")
+        await it.press("down", "up", "enter")
+        await it.until_phase(Phase.TRAINING)
+        await it.until_trained(50)
+        await it.press("e", *"0.003", "enter")
+        await it.until(lambda: it.monitor.hyperparameters["learning_rate"] == 0.003, "applied")
+        taken = it.monitor.rows["learning_rate"].step
+        assert it.monitor.rows["learning_rate"].kind == "applied"
+        assert taken >= 50
+        await it.until_trained(taken + 50)
+        assert it.monitor.phase is Phase.TRAINING
+        await it.pause()
+        await it.until_seen("0.01 → 0.003", "α 0.003", "learning_rate")
+        assert it.monitor.learning_rate == 0.003
+
+
+async def test_a_refused_edit_says_why_and_changes_nothing(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        await it.edit("batch_size", "1")
+        assert it.monitor.rows["batch_size"].kind == "refused"
+        assert it.monitor.hyperparameters["batch_size"] == 8
+        await it.until_seen("✗ refused", "no variance")
+        assert it.monitor.entries == []
+        before = it.monitor.step
+        await it.until_trained(before + 20)
+
+
+async def test_pause_and_single_steps(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        step = await it.pause()
+        await it.until_seen("‖ paused", f"step {step:,}")
+        for wanted in (step + 1, step + 2):
+            await it.press("s")
+            await it.until_trained(wanted)
+            await it.until_phase(Phase.PAUSED)
+            assert it.monitor.step == wanted
+        await it.press("space")
+        await it.until_phase(Phase.TRAINING)
+        await it.until_trained(step + 50)
+
+
+async def test_a_single_step_while_training_pauses(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        await it.press("s")
+        await it.until_phase(Phase.PAUSED)
+
+
+async def test_edits_while_paused_are_taken_at_that_step(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        step = await it.pause()
+        await it.edit("l2", "0.01")
+        await it.edit("keep_prob.2", "0.8")
+        assert [entry.step for entry in it.monitor.entries] == [step, step]
+        assert it.monitor.hyperparameters["keep_prob"] == (1.0, 0.8)
+
+
+# -- saving and coming back -----------------------------------------------------------------------------------------------
+
+
+async def test_a_saved_session_replays_identically(workbench_app: Open, presets: Path, sessions: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        await it.edit("learning_rate", "0.003")
+        await it.edit("batch_size", "x2")
+        await it.edit("optimizer", "")  # enter opens the choice
+        await it.press("right", "right", "enter")
+        await it.until(lambda: it.monitor.hyperparameters["optimizer"] == "momentum", "momentum")
+        step = await it.pause()
+        path = await it.save()
+        await it.until_seen("Saved", f"at step {step:,}")
+    assert path == sessions / "clouds-1.toml"
+    session = read_session(path)
+    assert session.step == step
+    assert [(edit.name, edit.new) for edit in session.edits] == [("learning_rate", 0.003), ("batch_size", 16), ("optimizer", "momentum")]
+    found = replay(session)
+    assert (found.identical, found.through_step, found.reason) == (True, step, "")
+
+
+async def test_quitting_saves_and_the_session_comes_back_where_it_stopped(workbench_app: Open, presets: Path, sessions: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(20)
+        await it.edit("learning_rate", "0.02")
+        await it.pause()
+        before = it.monitor
+        await it.press("q")
+        await it.until_ended()
+    path = sessions / "clouds-1.toml"
+    async with workbench_app(path) as it:
+        await it.until_phase(Phase.PAUSED)
+        assert it.monitor.step == before.step
+        assert it.monitor.hyperparameters == before.hyperparameters
+        assert [(entry.step, entry.name, entry.text) for entry in it.monitor.entries] == [
+            (entry.step, entry.name, entry.text) for entry in before.entries
+        ]
+        curves = [monitor.history.series["cost"].curve() for monitor in (before, it.monitor)]
+        assert curves[0].mean.tolist() == curves[1].mean.tolist()
+        await it.until_seen("‖ paused", "0.01 → 0.02", "α 0.02")
+        await it.press("space")
+        await it.until_trained(before.step + 20)
+        await it.pause()
+        last = it.monitor.step
+        await it.press("q")
+        await it.until_ended()
+    assert read_session(path).step == last
+    assert list_sessions(sessions) == [path]
+
+
+async def test_a_session_that_was_only_looked_at_is_not_written_again(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        await it.pause()
+        path = await it.save()
+    before = path.stat().st_mtime_ns
+    async with workbench_app(path) as it:
+        await it.until_phase(Phase.PAUSED)
+        await it.press("q")
+        await it.until_ended()
+    assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("way", ["q", "ctrl+q", "palette"])
+@pytest.mark.parametrize("on_top", ["", "help"])
+async def test_every_way_to_quit_saves(workbench_app: Open, presets: Path, sessions: Path, way: str, on_top: str):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        if on_top:
+            await it.press("?")
+            await it.until(lambda: isinstance(it.app.screen, HelpScreen), "help")
+        if way == "palette":
+            it.app.call_later(it.app.action_quit)
+        elif way == "q" and on_top:
+            await it.press("q", "q")  # the first closes the help
+        else:
+            await it.press(way)
+        await it.until_ended()
+    assert read_session(sessions / "clouds-1.toml").step >= 5
+
+
+async def test_back_in_the_library_the_new_session_is_listed(workbench_app: Open, sessions: Path):
+    async with workbench_app() as it:
+        await it.until_seen("Three clouds")
+        for number in (1, 2):
+            await it.press("enter")
+            await it.until_phase(Phase.TRAINING)
+            await it.until_trained(5)
+            await it.press("escape")
+            await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "the library")
+            await it.until_seen(f"clouds-{number}")
+        assert len([screen for screen in it.app.screen_stack if isinstance(screen, LibraryScreen)]) == 1
+        await it.press("q")
+        await it.until_ended()
+    assert [path.stem for path in list_sessions(sessions)] == ["clouds-1", "clouds-2"]
+
+
+async def test_escape_leaves_a_draft_before_it_leaves_the_screen(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.press("e", "5", "escape")
+        assert isinstance(it.app.screen, TrainingScreen)
+        await it.press("escape")
+        await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "the library")
+
+
+# -- what goes wrong --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_killed_engine_is_said_and_r_goes_on_from_the_last_save(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        await it.edit("l2", "0.01")
+        await it.pause()
+        path = await it.save()
+        saved = it.monitor.step
+        await it.press("space")
+        await it.until_trained(saved + 50)
+        assert it.training._engine is not None
+        os.kill(it.training._engine.pid, signal.SIGKILL)
+        await it.until_phase(Phase.LOST)
+        await it.until_seen("✗ engine lost", "killed by signal 9", "Press r")
+        await it.press("e", "5", "enter", "space", "s", "t", "z", "z")  # nothing of this can do harm
+        await it.press("ctrl+s")
+        assert isinstance(it.app.screen, TrainingScreen)
+        await it.press("r")
+        await it.until_phase(Phase.PAUSED)
+        assert it.monitor.step == saved
+        assert [entry.name for entry in it.monitor.entries] == ["l2"]
+        await it.press("space")
+        await it.until_trained(saved + 20)
+        await it.pause()
+        await it.save()
+    assert replay(read_session(path)).identical
+
+
+async def test_an_engine_killed_before_any_save_starts_over_and_says_so(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        assert it.training._engine is not None
+        os.kill(it.training._engine.pid, signal.SIGKILL)
+        await it.until_phase(Phase.LOST)
+        await it.until_seen("nothing was saved")
+        await it.press("r")
+        await it.until_phase(Phase.TRAINING)
+        await it.until_trained(5)
+        assert it.monitor.entries == []
+
+
+async def test_r_does_nothing_to_an_engine_that_is_well(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        engine = it.training._engine
+        await it.press("r")
+        before = it.monitor.step
+        await it.until_trained(before + 20)
+        assert it.training._engine is engine
+
+
+@pytest.fixture
+def impossible(tmp_path: Path) -> Path:
+    """A folder that cannot be made, even by root: there is a file in its way."""
+    (tmp_path / "file").write_text("not a folder")
+    return tmp_path / "file" / "sessions"
+
+
+async def test_a_failed_save_is_said_and_training_goes_on(workbench_app: Open, presets: Path, impossible: Path):
+    async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
+        await it.until_trained(5)
+        await it.press("ctrl+s")
+        await it.until_seen("not saved", "Training is not affected")
+        assert it.monitor.unsaved
+        before = it.monitor.step
+        await it.until_trained(before + 20)
+        assert it.app.return_code is None
+
+
+async def test_quitting_without_saving_takes_a_second_q(workbench_app: Open, presets: Path, impossible: Path):
+    async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
+        await it.until_trained(5)
+        await it.press("q")
+        await it.until_seen("not saved", "again to quit without saving")
+        before = it.monitor.step
+        await it.until_trained(before + 20)
+        assert it.app.return_code is None
+        await it.press("q")
+        await it.until_ended()
+    assert not impossible.exists()
+
+
+async def test_a_save_that_works_later_does_not_quit_because_an_earlier_q_failed(
+    workbench_app: Open, presets: Path, impossible: Path
+):
+    async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
+        await it.until_trained(5)
+        await it.press("q")
+        await it.until_seen("not saved")
+        impossible.parent.unlink()
+        path = await it.save()
+        await it.until(path.exists, "the file")
+        before = it.monitor.step
+        await it.until_trained(before + 20)
+        assert it.app.return_code is None
+
+
+async def test_q_after_escape_failed_asks_again_before_it_quits(workbench_app: Open, presets: Path, impossible: Path):
+    async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
+        await it.until_trained(5)
+        await it.press("escape")
+        await it.until_seen("not saved", "Press escape again to leave without saving")
+        await it.press("q")
+        await it.until_seen("Press q again to quit without saving")
+        assert it.app.return_code is None
+        await it.press("escape")
+        await it.until_seen("Press escape again to leave without saving")
+        await it.press("escape")
+        await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "the library")
+
+
+async def test_a_run_that_diverges_says_so_and_goes_on_after_an_edit(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "diverging.toml") as it:
+        await it.until_phase(Phase.DIVERGED)
+        await it.until_seen("✗ diverged", "not finite", "Lower α")
+        step = it.monitor.step
+        await it.press("space")  # as it was, it diverges again
+        await it.until(lambda: it.monitor.phase is Phase.DIVERGED and len(it.monitor.entries) == 2, "diverged again")
+        assert it.monitor.step == step
+        await it.edit("learning_rate", "0.1")
+        await it.press("space")
+        await it.until_trained(step + 5)
+        assert it.monitor.phase in (Phase.TRAINING, Phase.FINISHED)
+        await it.until(lambda: "✗ diverged " not in it.seen.splitlines()[0], "the status")
+        await it.until_phase(Phase.FINISHED)
+        path = await it.save()
+    assert replay(read_session(path)).identical
+
+
+async def test_a_finished_run_stays_and_goes_on_with_more_epochs(workbench_app: Open, presets: Path):
+    preset = presets / "short.toml"
+    preset.write_text((presets / "clouds.toml").read_text().replace("epochs = 1000000", "epochs = 3"))
+    async with workbench_app(preset) as it:
+        await it.until_phase(Phase.FINISHED)
+        await it.until_seen("✓ finished", "test error")
+        step = it.monitor.step
+        await it.edit("epochs", "6")
+        await it.press("space")
+        await it.until(lambda: it.monitor.step > step and it.monitor.phase is Phase.FINISHED, "finished again")
+        assert it.monitor.step == 2 * step
+        assert it.app.return_code is None
+
+
+async def test_a_session_without_its_checkpoint_is_refused_in_words(workbench_app: Open, presets: Path, sessions: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        path = await it.save()
+    for each in sessions.glob("*.safetensors"):
+        each.unlink()
+    app = WorkbenchApp(sessions, read_either(path))
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "no such file" in seen(app), "the reason")
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(app.screen, LibraryScreen), "the library")
+
+
+# -- help, palette, panels --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_help_opens_and_closes_on_both_screens(workbench_app: Open, size: tuple[int, int]):
+    async with workbench_app(size=size) as it:
+        await it.until_seen("Three clouds")
+        await it.press("?")
+        await it.until_seen("Keys", "Read the folders again", "Command palette")
+        await it.press("escape")
+        await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "closed")
+        await it.press("enter")
+        await it.until_phase(Phase.TRAINING)
+        await it.press("?")
+        await it.until_seen("Keys", "Pause or go on")
+        await it.press("end")
+        await it.until_seen("workbench replay", "Escape closes this")
+        await it.press("?")
+        await it.until(lambda: isinstance(it.app.screen, TrainingScreen), "closed")
+
+
+async def test_the_palette_has_every_action(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        commands = {command.title: command for command in it.app.get_system_commands(it.app.screen)}
+        keys = {command.help for command in commands.values()}
+        for binding in it.training.BINDINGS:
+            key = {"question_mark": "?"}.get(binding.key, binding.key_display or binding.key)  # type: ignore[union-attr]
+            assert key in keys or binding.action in ("quit_saving",), f"{key} {binding.action}"  # type: ignore[union-attr]
+        assert "Quit" in commands
+        await it.until_trained(5)
+        for title, command in commands.items():
+            if title.startswith(("Panel", "EWMA", "Cost axis", "Second chart", "Zoom", "Edit")):
+                command.callback()
+                await settle(it.pilot)
+        commands["Pause or go on"].callback()
+        await it.until_phase(Phase.PAUSED)
+
+
+async def test_every_panel_can_be_reached_by_keys(workbench_app: Open, presets: Path):
+    for size in ((120, 40), (80, 24), (60, 20)):
+        async with workbench_app(presets / "clouds.toml", size=size) as it:
+            await it.until_trained(5)
+            titles = ["1 Hyperparameters", "2 Cost", "3 ▸Error", "4 Batch norm", "5 Timeline"]
+            found = []
+            for _ in titles:
+                await it.press("tab")
+                focused = it.app.focused
+                assert focused is not None
+                panel = next(each for each in focused.ancestors if each.id and each.id.endswith("Panel"))
+                assert panel.region.size.area > 0, "what has the keys is seen"
+                found.append(panel.border_title)
+            assert sorted(str(title)[:1] for title in found) == ["1", "2", "3", "4", "5"]
+            await it.press("tab", "shift+tab")
+            await it.press("2", "z")
+            await it.until_seen("2 Cost")
+            await it.until(lambda: "Hyperparameters" not in it.seen.splitlines()[-20], "zoomed")
+            await it.press("z")
+
+
+# -- sizes --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_sixty_sizes_while_it_trains(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        number = 12345
+        for _ in range(60):
+            number = (number * 1103515245 + 12345) % 2**31  # the same sizes every time
+            await resize(it.pilot, 1 + (number >> 8) % 160, 1 + (number >> 20) % 60)
+            assert it.app.return_code is None
+        before = it.monitor.step
+        await resize(it.pilot, *SIZE)
+        await it.until_trained(before + 20)
+        await it.until_seen("● training", "2 Cost", "4 Batch norm")
