@@ -14,6 +14,7 @@ import random
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from terminal import Terminal
@@ -129,14 +130,15 @@ def echo(folder: Path, preset: Path, samples: int) -> None:
             typed += str(rng.randint(1, 9))
             terminal.drain(rng.uniform(0.05, 0.25))
             terminal.type(typed[-1])
-            sent = __import__("time").perf_counter()
+            sent = time.perf_counter()
             times.append(terminal.wait_for(f"{typed}▏") - sent)
         terminal.type("\x1b")
         terminal.drain(0.3)
     terminal.close()
     times.sort()
     p99 = times[int(len(times) * 0.99)]
-    print(f"echo       median {statistics.median(times) * 1e3:.0f} ms, 99th percentile {p99 * 1e3:.0f} ms, worst {times[-1] * 1e3:.0f} ms ({len(times)} keys)")
+    figures = {"median": statistics.median(times), "99th percentile": p99, "worst": times[-1]}
+    print("echo       " + ", ".join(f"{name} {each * 1e3:.0f} ms" for name, each in figures.items()), f"({len(times)} keys)")
 
 
 def frame(folder: Path, rounds: int) -> None:
@@ -162,7 +164,7 @@ def frame(folder: Path, rounds: int) -> None:
 def main() -> None:
     """Measure what is asked for; all by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["throughput", "echo", "frame", []], default=[])
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="throughput, echo, frame")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keys", type=int, default=300)
     options = parser.parse_args()

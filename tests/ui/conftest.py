@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from driving import PATIENCE_SECONDS
 
 # Trains until it is told to stop, and evaluates often enough to have something to show.
 RUNNING = """
@@ -27,15 +24,17 @@ evaluate_every = 500
 """
 DIVERGING = """
 title = "Too fast"
-description = "The first update is beyond every float."
+description = "The first update is beyond every float32."
 [data]
 source = "moons"
 examples = 60
 [network]
 hidden = [4]
+initializer_scale = 1000
 [training]
 optimizer = "gradient_descent"
 learning_rate = 1e30
+l2 = 1e6
 """
 
 
@@ -54,14 +53,3 @@ def presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sessions(tmp_path: Path) -> Path:
     """Where sessions go; not there before the first is saved."""
     return tmp_path / "sessions"
-
-
-@pytest.fixture
-def no_engine_is_left(tmp_path: Path) -> Iterator[Callable[[int], None]]:
-    """Give it the numbers of engine processes; at the end none of them may be there."""
-    numbers: list[int] = []
-    yield numbers.append
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while any(Path(f"/proc/{each}").exists() for each in numbers):
-        assert time.monotonic() < deadline, f"still running: {numbers}"
-        time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import press, resize, seen, settle, until
+from driving import PATIENCE_SECONDS, press, resize, seen, settle, until
 from textual.pilot import Pilot
 
 from workbench.session.opening import read_either
@@ -21,16 +22,17 @@ from workbench.ui.monitor import Monitor, Phase
 from workbench.ui.screens.help import HelpScreen
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.training import TrainingScreen
+from workbench.ui.widgets.editor import Editor
 
-Watch = Callable[[int], None]
 SIZE = (120, 40)
 
 
 class Driven:
     """An app that runs, and what a test wants to know of it."""
 
-    def __init__(self, app: WorkbenchApp, pilot: Pilot[Any], watch: Watch) -> None:
-        self.app, self.pilot, self._watch = app, pilot, watch
+    def __init__(self, app: WorkbenchApp, pilot: Pilot[Any]) -> None:
+        self.app, self.pilot = app, pilot
+        self.engines: set[int] = set()
 
     @property
     def training(self) -> TrainingScreen:
@@ -53,18 +55,25 @@ class Driven:
     async def until_seen(self, *texts: str) -> None:
         await self.until(lambda: all(text in self.seen for text in texts), f"seeing {texts}")
 
+    async def until_told(self, *texts: str) -> None:
+        """Until a notification has all of these; on the screen it may be broken into lines."""
+        await self.until(lambda: any(all(text in each.message for text in texts) for each in self.app._notifications), f"told {texts}")
+
     async def until_phase(self, phase: Phase) -> None:
         await self.until(lambda: isinstance(self.app.screen, TrainingScreen) and self.monitor.phase is phase, phase.value)
         if self.training._engine is not None:
-            self._watch(self.training._engine.pid)
+            self.engines.add(self.training._engine.pid)
 
     async def until_trained(self, steps: int) -> None:
         await self.until(lambda: self.monitor.step >= steps, f"step {steps}")
 
+    async def on(self, name: str) -> None:
+        await self.press("e")
+        self.training.query_one(Editor).go_to(name)
+
     async def edit(self, name: str, typed: str) -> None:
         """Go to a hyperparameter, type a value, apply it, and wait for the engine's answer."""
-        await self.press("e")
-        self.training.query_one("#editor").go_to(name)  # type: ignore[attr-defined]
+        await self.on(name)
         await self.press(*typed, "enter")
         await self.until(lambda: name in self.monitor.rows and self.monitor.rows[name].kind != "pending", f"an answer to {name}")
 
@@ -75,8 +84,9 @@ class Driven:
 
     async def save(self) -> Path:
         await self.press("ctrl+s")
-        await self.until(lambda: not self.monitor.unsaved, "saved")
-        return self.training._path
+        path = self.training._path
+        await self.until_told("Saved", path.name)
+        return path
 
     async def until_ended(self) -> None:
         await self.until(lambda: self.app.return_code is not None, "the end")
@@ -86,18 +96,22 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture
-def workbench_app(presets: Path, sessions: Path, no_engine_is_left: Watch) -> Open:
-    """The app on a preset or a session file, or on the library; gives a `Driven`."""
+def workbench_app(presets: Path, sessions: Path) -> Open:
+    """The app on a preset or a session file, or on the library; gives a `Driven`. No engine outlives it."""
 
     @asynccontextmanager
     async def opened(path: Path | None = None, size: tuple[int, int] = SIZE, folder: Path = sessions) -> AsyncIterator[Driven]:
         app = WorkbenchApp(folder, read_either(path) if path is not None else None)
-        async with app.run_test(size=size) as pilot:
-            it = Driven(app, pilot, no_engine_is_left)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            it = Driven(app, pilot)
             if path is not None:
                 await it.until(lambda: isinstance(app.screen, TrainingScreen) and it.monitor.begun, "begun")
                 await it.until_phase(it.monitor.phase)
+                await it.until(lambda: it.training.query_one(Editor).value_of("epochs"), "the values")
             yield it
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while any(Path(f"/proc/{each}").exists() for each in it.engines):
+                await asyncio.sleep(0.01)
 
     return opened
 
@@ -119,7 +133,7 @@ async def test_from_the_library_to_an_edit_that_is_taken_while_it_trains(workben
         await it.until_trained(taken + 50)
         assert it.monitor.phase is Phase.TRAINING
         await it.pause()
-        await it.until_seen("0.01 → 0.003", "α 0.003", "learning_rate")
+        await it.until_seen(f"{taken:,}  α  0.01 → 0.003", f"✓ taken after step {taken:,}", "α 0.003")
         assert it.monitor.learning_rate == 0.003
 
 
@@ -175,12 +189,12 @@ async def test_a_saved_session_replays_identically(workbench_app: Open, presets:
         await it.until_trained(5)
         await it.edit("learning_rate", "0.003")
         await it.edit("batch_size", "x2")
-        await it.edit("optimizer", "")  # enter opens the choice
-        await it.press("right", "right", "enter")
+        await it.on("optimizer")
+        await it.press("enter", "right", "right", "enter")
         await it.until(lambda: it.monitor.hyperparameters["optimizer"] == "momentum", "momentum")
         step = await it.pause()
         path = await it.save()
-        await it.until_seen("Saved", f"at step {step:,}")
+        await it.until_told("Saved", f"at step {step:,}")
     assert path == sessions / "clouds-1.toml"
     session = read_session(path)
     assert session.step == step
@@ -337,7 +351,8 @@ async def test_a_failed_save_is_said_and_training_goes_on(workbench_app: Open, p
     async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
         await it.until_trained(5)
         await it.press("ctrl+s")
-        await it.until_seen("not saved", "Training is not affected")
+        await it.until_told("not saved", "Training is not affected")
+        await it.until_seen("not saved")
         assert it.monitor.unsaved
         before = it.monitor.step
         await it.until_trained(before + 20)
@@ -348,7 +363,7 @@ async def test_quitting_without_saving_takes_a_second_q(workbench_app: Open, pre
     async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
         await it.until_trained(5)
         await it.press("q")
-        await it.until_seen("not saved", "again to quit without saving")
+        await it.until_told("not saved", "Press q again to quit without saving")
         before = it.monitor.step
         await it.until_trained(before + 20)
         assert it.app.return_code is None
@@ -363,7 +378,7 @@ async def test_a_save_that_works_later_does_not_quit_because_an_earlier_q_failed
     async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
         await it.until_trained(5)
         await it.press("q")
-        await it.until_seen("not saved")
+        await it.until_told("not saved")
         impossible.parent.unlink()
         path = await it.save()
         await it.until(path.exists, "the file")
@@ -376,12 +391,13 @@ async def test_q_after_escape_failed_asks_again_before_it_quits(workbench_app: O
     async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
         await it.until_trained(5)
         await it.press("escape")
-        await it.until_seen("not saved", "Press escape again to leave without saving")
+        await it.until_told("not saved", "Press escape again to leave without saving")
         await it.press("q")
-        await it.until_seen("Press q again to quit without saving")
+        await it.until_told("Press q again to quit without saving")
         assert it.app.return_code is None
         await it.press("escape")
-        await it.until_seen("Press escape again to leave without saving")
+        await it.until(lambda: len(it.app._notifications) == 3, "told once more")
+        assert isinstance(it.app.screen, TrainingScreen)
         await it.press("escape")
         await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "the library")
 
@@ -389,12 +405,12 @@ async def test_q_after_escape_failed_asks_again_before_it_quits(workbench_app: O
 async def test_a_run_that_diverges_says_so_and_goes_on_after_an_edit(workbench_app: Open, presets: Path):
     async with workbench_app(presets / "diverging.toml") as it:
         await it.until_phase(Phase.DIVERGED)
-        await it.until_seen("✗ diverged", "not finite", "Lower α")
+        await it.until_seen("✗ diverged", "is not finite", "Lower α")
         step = it.monitor.step
         await it.press("space")  # as it was, it diverges again
         await it.until(lambda: it.monitor.phase is Phase.DIVERGED and len(it.monitor.entries) == 2, "diverged again")
         assert it.monitor.step == step
-        await it.edit("learning_rate", "0.1")
+        await it.edit("learning_rate", "1e-9")
         await it.press("space")
         await it.until_trained(step + 5)
         assert it.monitor.phase in (Phase.TRAINING, Phase.FINISHED)
@@ -425,7 +441,7 @@ async def test_a_session_without_its_checkpoint_is_refused_in_words(workbench_ap
     for each in sessions.glob("*.safetensors"):
         each.unlink()
     app = WorkbenchApp(sessions, read_either(path))
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
         await until(pilot, lambda: "no such file" in seen(app), "the reason")
         await press(pilot, "escape")
         await until(pilot, lambda: isinstance(app.screen, LibraryScreen), "the library")
@@ -447,7 +463,7 @@ async def test_help_opens_and_closes_on_both_screens(workbench_app: Open, size: 
         await it.press("?")
         await it.until_seen("Keys", "Pause or go on")
         await it.press("end")
-        await it.until_seen("workbench replay", "Escape closes this")
+        await it.until_seen("5 Timeline", "Escape closes this")
         await it.press("?")
         await it.until(lambda: isinstance(it.app.screen, TrainingScreen), "closed")
 

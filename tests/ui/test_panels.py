@@ -141,7 +141,14 @@ async def test_many_edits_leave_every_label_that_is_shown_whole():
 
 def test_edits_of_one_step_share_a_mark():
     both = marks([Entry(5, "l2", "0 → 0.01"), Entry(5, "optimizer", "adam → momentum"), Entry(9, "diverged", "the cost is nan")])
-    assert [(mark.x, mark.label) for mark in both] == [(5.0, "λ 0.01, opt momentum"), (9.0, "✗ diverged")]
+    assert [(mark.x, mark.label) for mark in both] == [(5.0, "λ 0.01, optimizer momentum"), (9.0, "✗ diverged")]
+
+
+def test_a_mark_says_a_thing_once_and_a_label_that_is_cut_says_so():
+    again = [Entry(5, "diverged", "the cost is nan")] * 3 + [Entry(5, "learning_rate", "1e30 → 0.001")]
+    assert marks(again)[0].label == "✗ diverged, α 0.001"
+    (mark,) = marks([*again, Entry(5, "optimizer", "adam → momentum")])
+    assert mark.label.endswith("…")
 
 
 def test_a_mark_leaves_out_that_an_edit_has_no_effect():
@@ -293,7 +300,7 @@ async def test_the_timeline_says_what_to_do_until_there_is_an_edit():
         monitor.take(HyperparameterChanged(1234, "learning_rate", 0.001, 0.0003), 2.0)
         text = await shows(panel, pilot, monitor)
         assert "No edits yet" not in text
-        assert "1,234  learning_rate  0.001 → 3e-4" in text
+        assert "1,234  α  0.001 → 3e-4" in text
 
 
 async def test_the_timeline_shows_every_edit_once_and_the_newest_in_sight():
@@ -304,9 +311,9 @@ async def test_the_timeline_shows_every_edit_once_and_the_newest_in_sight():
             await shows(panel, pilot, monitor)
             await shows(panel, pilot, monitor)
         text = seen(pilot.app)
-        assert "129  batch_size  129 → 130" in text
-        assert text.count("129  batch_size") == 1
-        assert "100  batch_size" not in text
+        assert "129  batch  129 → 130" in text
+        assert text.count("129  batch") == 1
+        assert "100  batch" not in text
 
 
 async def test_another_past_takes_the_place_of_the_one_before():
@@ -319,8 +326,8 @@ async def test_another_past_takes_the_place_of_the_one_before():
         again.take(HyperparameterChanged(10, "l2", 0.0, 0.5), 2.0)
         text = await shows(panel, pilot, again)
         assert "0 → 0.5" in text
-        assert "l1" not in text
-        assert text.count("l2") == 1
+        assert "λ₁" not in text
+        assert text.count("λ") == 1
 
 
 async def test_a_long_reason_wraps():
@@ -386,6 +393,12 @@ async def test_the_status_of_the_ends_of_a_run():
         assert "left" not in text
     monitor.lost("killed")
     assert "✗ engine lost" in await status(monitor)
+
+
+async def test_at_the_end_the_errors_are_those_of_the_end():
+    monitor = trained(20)
+    monitor.take(Finished(35, 2, Score(0.1, 0.125), Score(0.2, 0.25), None), 2.0)
+    assert "error 12.5% dev 25.0%" in await status(monitor)
 
 
 async def test_the_error_of_a_regression_is_no_percentage():

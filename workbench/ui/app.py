@@ -74,7 +74,5 @@ class WorkbenchApp(App[None]):
 
     async def action_quit(self) -> None:
         """Quit as the screen does it: the training screen saves first."""
-        if isinstance(self.screen, WorkbenchScreen):
-            self.screen.action_quit_saving()
-        else:
-            self.exit()
+        screens = (screen for screen in reversed(self.screen_stack) if isinstance(screen, WorkbenchScreen))
+        next(screens).action_quit_saving()  # the library is always there

@@ -15,7 +15,7 @@ from workbench.engine.events import (
     HyperparameterChanged,
 )
 from workbench.engine.history import History, Series, StepsTaken
-from workbench.hyperparameters import Value
+from workbench.hyperparameters import TABLE, Value
 from workbench.runtime.messages import Begun, Paused, Report, Resumed, Saved
 from workbench.session.session import Session
 
@@ -185,6 +185,12 @@ class Monitor:
         assert isinstance(batch, int)
         steps = max(0.0, epochs - self.progress) * math.ceil(self.begun.examples[0] / batch)
         return steps / rate
+
+
+def symbol(name: str) -> str:
+    """The sign of a hyperparameter where there is little room: `α`, `keep.2`, `optimizer`."""
+    base, dot, layer = name.partition(".")
+    return f"{TABLE[base].symbol or base}{dot}{layer}" if base in TABLE else name
 
 
 def shown(value: Value) -> str:

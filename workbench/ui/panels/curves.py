@@ -10,7 +10,8 @@ from textual.reactive import reactive
 
 from workbench.engine.history import Curve
 from workbench.nn.ewma import smooth
-from workbench.ui.monitor import Entry, Monitor
+from workbench.session.text import clean
+from workbench.ui.monitor import Entry, Monitor, symbol
 from workbench.ui.panels.panel import Panel
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark, Rgb
 
@@ -23,6 +24,7 @@ GREY: Rgb = (120, 120, 120)
 LAYER_COLORS = (BLUE, ORANGE, GREEN, PURPLE, (240, 228, 66), (213, 94, 0))
 
 BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+LONGEST_LABEL = 28
 WAITING = "  waiting for the first steps …"
 
 
@@ -31,16 +33,11 @@ def marks(entries: list[Entry]) -> tuple[Mark, ...]:
     texts: dict[int, list[str]] = {}
     for entry in entries:
         new = entry.text.rpartition("→ ")[2].split(" (")[0]
-        text = "✗ diverged" if entry.name == "diverged" else f"{SHORT.get(entry.name, entry.name)} {new}"
+        text = "✗ diverged" if entry.name == "diverged" else f"{symbol(entry.name)} {new}"
         texts.setdefault(entry.step, []).append(text)
-    return tuple(Mark(float(step), ", ".join(each)[:28]) for step, each in texts.items())
+    labels = {step: ", ".join(dict.fromkeys(each)) for step, each in texts.items()}
+    return tuple(Mark(float(step), clean(label, LONGEST_LABEL)) for step, label in labels.items())
 
-
-SHORT = {
-    "learning_rate": "α", "beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "l2": "λ", "l1": "λ₁", "batch_size": "batch",
-    "batchnorm_beta": "BN β", "batchnorm_epsilon": "BN ε", "optimizer": "opt", "keep_prob": "keep", "clip_norm": "clip",
-    "label_smoothing": "smooth", "weight_decay": "decay",
-}  # fmt: skip
 
 
 def band(curve: Curve) -> tuple[list[float], list[float]]:
@@ -55,7 +52,6 @@ class CostPanel(Panel):
     """J of every mini-batch, its exponentially weighted average, and the dev cost."""
 
     TITLE = "2 Cost"
-    EVERY = 2
     HELP = (
         "The raw cost of each mini-batch (· shadow, least to greatest), its exponentially weighted average v = βv + (1-β)θ "
         "over about the last 1/(1-β) steps (━ line), and the dev cost of each evaluation (◆). Divided by 1 - Πβ the average does "
@@ -133,7 +129,6 @@ class CostPanel(Panel):
 class SecondPanel(Panel):
     """One of error, learning rate and gradient norms."""
 
-    EVERY = 2
     KINDS: ClassVar[tuple[str, ...]] = ("Error", "Learning rate", "Gradient norms")
     LEGENDS: ClassVar[tuple[str, ...]] = (
         "○ train  ◆ dev  (% wrong; RMSE of a regression)", "α now", "· all layers  1 2 … ‖dW‖ of each layer  (log)",

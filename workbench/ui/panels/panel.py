@@ -12,12 +12,11 @@ from workbench.ui.monitor import Monitor
 class Panel(Vertical):
     """A part of the training screen.
 
-    `HELP` is its paragraph in the help screen. `show` is called while the panel is visible and the monitor has changed, at
-    every redraw or, for what is costly to draw, at every `EVERY`-th.
+    `HELP` is its paragraph in the help screen. `show` is called a few times a second while the panel is visible and the
+    monitor has changed.
     """
 
     TITLE: ClassVar[str] = ""
-    EVERY: ClassVar[int] = 1
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

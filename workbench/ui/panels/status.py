@@ -44,9 +44,10 @@ class StatusLine(Static):
         self.update(Text(" " + line, no_wrap=True, overflow="ellipsis"))
 
     def _error(self, monitor: Monitor) -> str:
-        if monitor.evaluated is None or monitor.begun is None:
+        scores = monitor.finished or monitor.evaluated
+        if scores is None or monitor.begun is None:
             return ""
-        train, dev = monitor.evaluated.train, monitor.evaluated.dev
+        train, dev = scores.train, scores.dev
         if monitor.begun.task == "regression":
             return f"RMSE {train.error:.3g}" + (f" dev {dev.error:.3g}" if dev else "")
         return f"error {train.error:.1%}" + (f" dev {dev.error:.1%}" if dev else "")

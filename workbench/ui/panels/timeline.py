@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.widgets import RichLog
 
 from workbench.session.text import clean
-from workbench.ui.monitor import Entry, Monitor
+from workbench.ui.monitor import Entry, Monitor, symbol
 from workbench.ui.panels.panel import Panel
 
 
@@ -36,7 +36,7 @@ class TimelinePanel(Panel):
             log.clear()
             self._written, self._empty = [], False
         for entry in monitor.entries[len(self._written) :]:
-            name = (f"{clean(entry.name, 30)}  ", "bold")
+            name = (f"{clean(symbol(entry.name), 30)}  ", "bold")
             log.write(Text.assemble((f"{entry.step:>7,}  ", "dim"), name, clean(entry.text, 300)))
             self._written.append(entry)
         if not monitor.entries and not self._empty:

@@ -69,12 +69,12 @@ class LibraryScreen(WorkbenchScreen):
         from workbench.ui.screens.catalogue import presets, sessions
 
         entries = self.query_one(OptionList)
-        kept = entries.highlighted
+        kept = entries.highlighted_option.id if entries.highlighted_option is not None else None
         entries.clear_options()
         self._found.clear()
         self._list(entries, "Presets", presets(), "none found")
         self._list(entries, "Sessions", sessions(self._folder), f"none yet in {clean(str(self._folder), 60)}")
-        entries.highlighted = kept if kept is not None and kept < entries.option_count else 1
+        entries.highlighted = entries.get_option_index(kept) if kept in self._found else 1
         entries.focus()
 
     def _list(self, entries: OptionList, title: str, found: Iterable[tuple[Path, Text, Opened | InputError]], none: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ from textual.widgets import DataTable, Footer, RichLog, Static
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.runtime.engine import Engine, EngineDied
-from workbench.runtime.messages import Begin, Crashed, Pause, Refused, Resume, Save, Saved, SaveFailed, TakeStep
+from workbench.runtime.messages import Begin, Begun, Crashed, Pause, Refused, Resume, Save, Saved, SaveFailed, TakeStep
 from workbench.session.notebook import session_to_toml
 from workbench.session.session import Session
 from workbench.session.text import clean
@@ -34,7 +35,10 @@ from workbench.ui.screens.screen import WorkbenchScreen
 from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.editor import Editor
 
-REDRAW_SECONDS = 0.2
+REDRAW_SECONDS = 0.1
+"""How often one of the panels is drawn anew; with all five in sight each is, twice a second."""
+AGAIN_SECONDS = 15.0
+"""How long a failed save may be passed over by the key that asked for it, pressed again."""
 PANELS: tuple[type[Panel], ...] = (HyperparameterPanel, CostPanel, SecondPanel, LayersPanel, TimelinePanel)
 WIDE, TALL = 104, 30
 """From this size on, all panels are seen at once."""
@@ -51,7 +55,9 @@ class TrainingScreen(WorkbenchScreen):
         Binding("e", "edit", "Edit", id="training.edit", tooltip="Go to the hyperparameters"),
         Binding("ctrl+s", "save", "Save", id="training.save", tooltip="Save the session"),
         Binding("z", "zoom", "Zoom", id="training.zoom", tooltip="Give the panel the whole screen, and back"),
-        Binding("1", "panel(0)", "Hyperparameters", show=False),
+        Binding("tab", "next_panel(1)", "Next panel", show=False),
+        Binding("shift+tab", "next_panel(-1)", "Panel before", show=False),
+        Binding("1", "panel(0)", "Hyperparameters", show=False, tooltip="Hyperparameters (in their list, a digit begins a value)"),
         Binding("2", "panel(1)", "Cost", show=False),
         Binding("3", "panel(2)", "Error, learning rate, gradients", show=False),
         Binding("4", "panel(3)", "Batch norm and layers", show=False),
@@ -77,7 +83,7 @@ class TrainingScreen(WorkbenchScreen):
         self._engine: Engine | None = None
         self._drawn: dict[Panel, int] = {}
         self._status_drawn = -1
-        self._redraws = 0
+        self._turn = 0
         self._leaving: str | None = None
 
     # -- layout -------------------------------------------------------------------------------------------------------
@@ -97,7 +103,7 @@ class TrainingScreen(WorkbenchScreen):
         """Start the engine, and redraw a few times a second."""
         self._arrange()
         self.query_one(Editor).focus()
-        self.set_interval(REDRAW_SECONDS, self.redraw)
+        self.set_interval(REDRAW_SECONDS, self._redraw_next)
         self.redraw()
         self.run_engine()
 
@@ -141,27 +147,44 @@ class TrainingScreen(WorkbenchScreen):
             self._arrange()
 
     def redraw(self) -> None:
-        """Let every visible panel catch up with the monitor."""
+        """Let everything visible catch up with the monitor."""
+        self._draw_status()
+        for panel in self.query(Panel):
+            self._draw(panel)
+
+    def _redraw_next(self) -> None:
+        """Let the status line and one panel catch up, in turn, so that a key never waits for all of them."""
+        self._draw_status()
+        panels = list(self.query(Panel))
+        for _ in panels:
+            self._turn = (self._turn + 1) % len(panels)
+            if self._draw(panels[self._turn]):
+                return
+
+    def _draw(self, panel: Panel) -> bool:
+        """Whether there was something new to draw."""
+        if not panel.is_on_screen or self._drawn.get(panel) == self.monitor.revision:
+            return False
+        self._drawn[panel] = self.monitor.revision
+        panel.show(self.monitor)
+        return True
+
+    def _draw_status(self) -> None:
         monitor = self.monitor
         if self._status_drawn != monitor.revision:
             self._status_drawn = monitor.revision
             self.query_one(StatusLine).show(monitor)
             trouble = self.query_one("#trouble", Static)
             trouble.display = bool(monitor.trouble or monitor.finished)
-            trouble.update(Text(f" {self._advice()}", no_wrap=True, overflow="ellipsis"))
-        self._redraws += 1
-        for panel in self.query(Panel):
-            late = self._redraws % panel.EVERY == 0 or panel not in self._drawn
-            if late and panel.is_on_screen and self._drawn.get(panel) != monitor.revision:
-                self._drawn[panel] = monitor.revision
-                panel.show(monitor)
+            trouble.update(Text(self._advice()))
 
     def _advice(self) -> str:
         monitor = self.monitor
         if monitor.phase is Phase.DIVERGED:
             return f"✗ {clean(monitor.trouble, 300)}. Lower α (e, ← or /3, Enter), then space."
         if monitor.phase is Phase.LOST:
-            return f"✗ {clean(monitor.trouble, 300)}. Press r to go on from the last save."
+            how = "go on from the last save" if self._source is not None else "start again: nothing was saved"
+            return f"✗ {clean(monitor.trouble, 300)}. Press r to {how}."
         if monitor.finished is not None:
             test = f", test error {monitor.finished.test.error:.3g}" if monitor.finished.test else ""
             return f"✓ finished after epoch {monitor.finished.epoch}{test}. Raise epochs and press space to go on; ctrl+s saves."
@@ -194,16 +217,19 @@ class TrainingScreen(WorkbenchScreen):
         report = message.report
         self.monitor.take(report, time.monotonic())
         match report:
+            case Begun():
+                self.redraw()  # before anybody types
             case Saved():
                 self._source = Path(report.path)
                 if self._leaving is not None:
-                    self._leave(f"saved {report.path} at step {report.step:,}; go on with: workbench {report.path}")
+                    self._leave(f"saved {report.path} at step {report.step:,}; go on with: workbench {shlex.quote(report.path)}")
                 else:
                     self.notify(f"Saved {clean(report.path)} at step {report.step:,}", markup=False)
             case SaveFailed():
-                again = " Press q again to quit without saving." if self._leaving == "quit" else ""
-                text = f"{clean(report.reason)}. Training is not affected.{again}"
-                self.notify(text, severity="error", timeout=15, markup=False)
+                again = {"quit": " Press q again to quit without saving.", "library": " Press escape again to leave without saving."}
+                text = f"{clean(report.reason)}. Training is not affected.{again.get(self._leaving or '', '')}"
+                self.notify(text, severity="error", timeout=AGAIN_SECONDS, markup=False)
+                self.set_timer(AGAIN_SECONDS, self._stay)
             case Refused():
                 self.monitor.lost(report.problems)
                 self.notify(clean(report.problems, 500), severity="error", timeout=30, markup=False)
@@ -251,6 +277,15 @@ class TrainingScreen(WorkbenchScreen):
                 if widget.can_focus:
                     widget.focus()
 
+    def action_next_panel(self, by: int) -> None:
+        """Give the keys to the panel after or before this one."""
+        self.action_panel((self.panel + by) % len(PANELS))
+
+    def on_descendant_focus(self) -> None:
+        """A click may have given a panel the keys."""
+        panels = [self.query_one(f"#{kind.__name__}", Panel) for kind in PANELS]
+        self.panel = next((i for i, panel in enumerate(panels) if panel.has_focus_within), self.panel)
+
     def action_zoom(self) -> None:
         """Give the present panel the whole screen, and back."""
         self.toggle_class("-zoom")
@@ -279,12 +314,13 @@ class TrainingScreen(WorkbenchScreen):
 
     def action_save(self) -> None:
         """Save the session."""
+        self._stay()
         if self._engine is not None:
             self._engine.send(Save(str(self._path)))
 
     def action_restart(self) -> None:
         """Start another engine, from the last save, where there is none."""
-        if self._engine is not None:
+        if self.monitor.phase is not Phase.LOST:
             return
         from workbench.session.errors import InputError
         from workbench.session.store import read_session
@@ -315,16 +351,20 @@ class TrainingScreen(WorkbenchScreen):
             self._save_and("library")
 
     def _save_and(self, leave: str) -> None:
-        if self._leaving is not None or self._engine is None or not self.monitor.unsaved:
-            self._leaving = self._leaving or leave
-            self._leave("")
-            return
+        again = self._leaving == leave
         self._leaving = leave
-        self._engine.send(Save(str(self._path)))
+        if again or self._engine is None or not self.monitor.unsaved:
+            self._leave("")
+        else:
+            self._engine.send(Save(str(self._path)))
+
+    def _stay(self) -> None:
+        self._leaving = None
 
     def _leave(self, message: str) -> None:
         if self._leaving == "library":
-            self.app.switch_screen("library")
+            while self in self.app.screen_stack:  # something may lie on top
+                self.app.pop_screen()
         else:
             self.app.exit(message=Text(clean(message, 500)) if message else None)
 
@@ -337,6 +377,8 @@ class TrainingScreen(WorkbenchScreen):
         for number, kind in enumerate(PANELS):
             title = (kind.TITLE or "3 Error, learning rate, gradient norms")[2:]
             yield SystemCommand(f"Panel: {title}", str(number + 1), lambda number=number: self.action_panel(number))
+        yield SystemCommand("Panel: the next", "tab", lambda: self.action_next_panel(1))
+        yield SystemCommand("Panel: the one before", "shift+tab", lambda: self.action_next_panel(-1))
         yield SystemCommand("Zoom the panel", "z", self.action_zoom)
         yield SystemCommand("Second chart: next quantity", "t", self.action_next_curve)
         yield SystemCommand("EWMA: more steps", "]", lambda: self.action_beta(1))

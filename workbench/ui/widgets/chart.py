@@ -52,7 +52,7 @@ LARGEST = 1e100
 MARK: Rgb = (140, 140, 140)
 
 
-class Chart(PlotextPlot):
+class Chart(PlotextPlot, can_focus=True):
     """Draws a `Drawing`; an equal one costs nothing."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -1,0 +1,59 @@
+"""Every terminal size: whatever the room, nothing fails and nothing that was asked for is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from driving import press, resize, seen, settle, until
+from fed import FedApp
+
+WIDTHS, HEIGHTS = range(1, 41, 3), range(1, 16, 3)
+
+
+@pytest.mark.parametrize("height", HEIGHTS)
+async def test_small_sizes(presets: Path, sessions: Path, height: int):
+    async with FedApp(sessions, presets / "clouds.toml").run_test(size=(120, 40)) as pilot:
+        for width in WIDTHS:
+            await resize(pilot, width, height)
+            await press(pilot, "tab", "2", "e", "right", "down", "up", "t")
+            lines = seen(pilot.app).splitlines()
+            assert (len(lines), len(lines[0])) == (height, width)
+        await resize(pilot, 120, 40)
+        assert "2 Cost" in seen(pilot.app)
+        assert "learning rate α 0.001" in seen(pilot.app)
+
+
+async def test_too_small_is_said_and_keys_still_work(presets: Path, sessions: Path):
+    async with FedApp(sessions, presets / "clouds.toml").run_test(size=(39, 11)) as pilot:
+        await settle(pilot)
+        assert "too small" in seen(pilot.app)
+        await press(pilot, "?")
+        await press(pilot, "escape")
+        await resize(pilot, 40, 12)
+        assert "too small" not in seen(pilot.app)
+        assert "learning rate" in seen(pilot.app) or "Cost" in seen(pilot.app)
+
+
+@pytest.mark.parametrize("size", [(40, 12), (71, 24), (72, 24), (80, 24), (103, 40), (104, 29), (104, 30), (120, 40), (250, 80)])
+async def test_each_arrangement_shows_the_panel_that_was_asked_for(presets: Path, sessions: Path, size: tuple[int, int]):
+    titles = ["1 Hyperparameters", "2 Cost", "3 ▸Error", "4 Batch norm and layers", "5 Timeline"]
+    async with FedApp(sessions, presets / "clouds.toml").run_test(size=size) as pilot:
+        for number, title in enumerate(titles):
+            await press(pilot, "tab") if number else await press(pilot, "e")
+            assert f"─ {title}" in seen(pilot.app)
+            await press(pilot, "z")
+            zoomed = seen(pilot.app)
+            assert f"─ {title}" in zoomed
+            assert not any(f"─ {other}" in zoomed for other in titles if other != title)
+            await press(pilot, "z")
+
+
+async def test_a_chart_is_drawn_in_the_size_it_has_now(presets: Path, sessions: Path):
+    async with FedApp(sessions, presets / "clouds.toml").run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "✓@120" in seen(pilot.app), "the first redraw")
+        await pilot.pause(1.0)
+        large = seen(pilot.app)
+        await resize(pilot, 80, 24)
+        await resize(pilot, 120, 40)
+        await until(pilot, lambda: seen(pilot.app) == large, "the same picture")
