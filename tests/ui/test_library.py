@@ -36,6 +36,7 @@ async def library(folder: Path, size: tuple[int, int] = SIZE) -> AsyncIterator[t
     app = WorkbenchApp(folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: app.screen.query(OptionList) and app.screen.query_one(OptionList).option_count, "the list")
+        await settle(pilot)
         yield app, pilot
 
 

@@ -17,11 +17,13 @@ async def test_small_sizes(presets: Path, sessions: Path, height: int):
         for width in WIDTHS:
             await resize(pilot, width, height)
             await press(pilot, "tab", "2", "e", "right", "down", "up", "t")
+            for _ in range(2):
+                pilot.app.screen.redraw()
+            await settle(pilot)
             lines = seen(pilot.app).splitlines()
             assert (len(lines), len(lines[0])) == (height, width)
         await resize(pilot, 120, 40)
-        assert "2 Cost" in seen(pilot.app)
-        assert "learning rate α 0.001" in seen(pilot.app)
+        await until(pilot, lambda: "2 Cost" in seen(pilot.app) and "learning rate α 0.001" in seen(pilot.app), "as before")
 
 
 async def test_too_small_is_said_and_keys_still_work(presets: Path, sessions: Path):
@@ -52,8 +54,10 @@ async def test_each_arrangement_shows_the_panel_that_was_asked_for(presets: Path
 async def test_a_chart_is_drawn_in_the_size_it_has_now(presets: Path, sessions: Path):
     async with FedApp(sessions, presets / "clouds.toml").run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "✓@120" in seen(pilot.app), "the first redraw")
-        await pilot.pause(1.0)
         large = seen(pilot.app)
+        await press(pilot, "2", "z")
+        await until(pilot, lambda: "Hyperparameters" not in seen(pilot.app), "zoomed")
+        await press(pilot, "z", "e")
         await resize(pilot, 80, 24)
         await resize(pilot, 120, 40)
         await until(pilot, lambda: seen(pilot.app) == large, "the same picture")

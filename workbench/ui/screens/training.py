@@ -122,6 +122,10 @@ class TrainingScreen(WorkbenchScreen):
         for number, kind in enumerate(PANELS):
             self.query_one(f"#{kind.__name__}", Panel).set_class(number == self._shown_panel(narrow), "-current")
         self.query_one("#tabs", Static).update(self._tabs())
+        self.call_after_refresh(self._draw_anew)
+
+    def _draw_anew(self) -> None:
+        """What was drawn had another size, or another past."""
         self._drawn.clear()
         self._status_drawn = -1
 
@@ -332,7 +336,7 @@ class TrainingScreen(WorkbenchScreen):
                 self.notify(clean(str(error), 300), severity="error", markup=False)
                 return
         self.monitor = Monitor.of(self._session)
-        self._drawn.clear()
+        self._draw_anew()
         self.run_engine()
 
     def action_help(self) -> None:
