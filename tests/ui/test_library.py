@@ -124,8 +124,10 @@ async def test_files_that_cannot_be_read_say_why_and_do_not_open(presets: Path, 
 
 async def test_a_folder_that_is_none_is_said(presets: Path, tmp_path: Path):
     (tmp_path / "file").write_text("x")
-    async with library(tmp_path / "file") as (app, _):
-        assert "not a directory" in seen(app)
+    async with library(tmp_path / "file") as (app, pilot):
+        await press(pilot, "end")
+        assert "cannot be read" in seen(app)
+        assert "directory" in seen(app)
 
 
 async def test_without_presets_the_library_still_opens(presets: Path, sessions: Path):
@@ -172,8 +174,8 @@ async def test_hundreds_of_sessions(presets: Path, sessions: Path):
 
 async def test_the_library_in_any_room(presets: Path, sessions: Path):
     async with library(sessions) as (app, pilot):
-        for width in (1, 7, 25, 60, 200):
-            for height in (1, 4, 12, 60):
+        for width in (1, 7, 25, 200):
+            for height in (1, 4, 60):
                 await resize(pilot, width, height)
                 await press(pilot, "down", "up", "?", "escape")
         await resize(pilot, *SIZE)

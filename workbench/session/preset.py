@@ -220,7 +220,8 @@ def presets_folder() -> Path:
 def find_presets() -> list[Path]:
     """The files of the shipped presets, sorted by name."""
     try:
-        return sorted(path for path in presets_folder().glob("*.toml") if not path.name.startswith("."))
+        found = (path for path in presets_folder().glob("*.toml") if not path.name.startswith("."))
+        return sorted(found, key=lambda path: path.stem)
     except OSError:
         return []
 

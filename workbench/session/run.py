@@ -139,14 +139,14 @@ def scripted(edits: Iterable[Edit | tuple[int, str, object]]) -> CommandSource:
 def fix_blas_threads(session: Session, trainer: Trainer) -> None:
     """Set the number of threads for linear algebra: the session's own, because another number rounds differently.
 
-    A new run gets one thread where a step is small, since waking others costs more than they bring, and far more where
-    something else wants the cores; a large one gets all cores.
+    A new run gets one thread where a step is small, since waking others costs more than they bring. A large one gets all
+    cores but one: where a thread has to wait for a core that the screen uses, all of them wait, many times as long.
     """
     if session.environment is not None and session.environment.blas_threads >= 1:
         threads = session.environment.blas_threads
     else:
         work = trainer.state.network.parameters.size * trainer.hyperparameters.batch_size
-        threads = 1 if work < SMALL_STEP else os.cpu_count() or 1
+        threads = 1 if work < SMALL_STEP else max(1, (os.cpu_count() or 1) - 1)
     threadpool_limits(threads, user_api="blas")
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import DataTable, Static
+from textual.widget import Widget
+from textual.widgets import DataTable
 
 from workbench.engine.events import Histogram, LayerStatistics, Vector
 from workbench.ui.monitor import Monitor
@@ -32,7 +33,7 @@ class LayersPanel(Panel):
     def compose(self) -> ComposeResult:
         """Table above, histograms below."""
         yield DataTable(id="layers", cursor_type="row", zebra_stripes=True, cell_padding=0)
-        yield Static(Text(""), id="histograms")
+        yield Histograms(id="histograms")
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -68,25 +69,38 @@ class LayersPanel(Panel):
     def _another_layer(self) -> None:
         self._draw_histograms()
 
-    def on_resize(self) -> None:
-        """The histograms fill the width."""
-        if self.is_mounted and self._shown:
-            self.call_after_refresh(self._draw_histograms)
-
     def _draw_histograms(self) -> None:
         row = self.query_one(DataTable).cursor_row
-        area = self.query_one("#histograms", Static)
-        width, height = area.size
-        if not 0 <= row < len(self._shown) or width < 20 or height < 3:
+        if not 0 <= row < len(self._shown):
             return
         layer = self._shown[row]
         self.border_subtitle = f"{self._note}, step {self._step:,}"
         pairs = [(f"z of layer {layer.layer}", layer.z)]
         if layer.batchnorm is not None:
             pairs.append((f"γẑ+β, dead {layer.dead:.0%}", layer.y))
-        each = (width - 3 * (len(pairs) - 1)) // len(pairs)
-        blocks = [_block(title, histogram, each, height) for title, histogram in pairs]
-        area.update(Text("\n".join("   ".join(lines) for lines in zip(*blocks, strict=True)), no_wrap=True))
+        self.query_one(Histograms).show(pairs)
+
+
+class Histograms(Widget):
+    """Titled histograms side by side, drawn in the room that there is."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._pairs: list[tuple[str, Histogram]] = []
+
+    def show(self, pairs: list[tuple[str, Histogram]]) -> None:
+        """Show these from now on."""
+        self._pairs = pairs
+        self.refresh()
+
+    def render(self) -> Text:
+        """One row of titles, the bars, and the ends of the axes."""
+        width, height = self.size
+        if not self._pairs or width < 20 or height < 3:
+            return Text("")
+        each = (width - 3 * (len(self._pairs) - 1)) // len(self._pairs)
+        blocks = [_block(title, histogram, each, height) for title, histogram in self._pairs]
+        return Text("\n".join("   ".join(lines) for lines in zip(*blocks, strict=True)), no_wrap=True)
 
 
 def _block(title: str, histogram: Histogram, width: int, height: int) -> list[str]:
