@@ -133,7 +133,7 @@ def _range(units: Vector) -> str:
 def compact(x: float) -> str:
     """A number in at most six characters: `-.35`, `1.2`, `480`, `3e-5`."""
     if not x or not np.isfinite(x):
-        return f"{abs(x) if not x else x:.0f}"
+        return f"{x or 0.0:.0f}"
     size = abs(x)
     if size >= 1e4 or 0 < size < 0.005:
         return f"{x:.0e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

@@ -57,7 +57,7 @@ class TrainingScreen(WorkbenchScreen):
         Binding("z", "zoom", "Zoom", id="training.zoom", tooltip="Give the panel the whole screen, and back"),
         Binding("tab", "next_panel(1)", "Next panel", show=False),
         Binding("shift+tab", "next_panel(-1)", "Panel before", show=False),
-        Binding("1", "panel(0)", "Hyperparameters", show=False, tooltip="Hyperparameters (in their list, a digit begins a value)"),
+        Binding("1", "panel(0)", "Hyperparameters", show=False, tooltip="Hyperparameters (there, a digit begins a value)"),
         Binding("2", "panel(1)", "Cost", show=False),
         Binding("3", "panel(2)", "Error, learning rate, gradients", show=False),
         Binding("4", "panel(3)", "Batch norm and layers", show=False),
@@ -230,7 +230,10 @@ class TrainingScreen(WorkbenchScreen):
                 else:
                     self.notify(f"Saved {clean(report.path)} at step {report.step:,}", markup=False)
             case SaveFailed():
-                again = {"quit": " Press q again to quit without saving.", "library": " Press escape again to leave without saving."}
+                again = {
+                    "quit": " Press q again to quit without saving.",
+                    "library": " Press escape again to leave without saving.",
+                }
                 text = f"{clean(report.reason)}. Training is not affected.{again.get(self._leaving or '', '')}"
                 self.notify(text, severity="error", timeout=AGAIN_SECONDS, markup=False)
                 self.set_timer(AGAIN_SECONDS, self._stay)
