@@ -77,7 +77,7 @@ async def resize(pilot: Pilot[Any], width: int, height: int) -> None:
     pilot.app._driver._size = size  # type: ignore[union-attr]
     pilot.app.post_message(events.Resize(size, size))
     await until(pilot, lambda: pilot.app.screen.size == size, f"the size of {width}×{height}")
-    await settle(pilot)
+    await pilot.pause(0)
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") -> None:

@@ -57,7 +57,10 @@ class Driven:
 
     async def until_told(self, *texts: str) -> None:
         """Until a notification has all of these; on the screen it may be broken into lines."""
-        await self.until(lambda: any(all(text in each.message for text in texts) for each in self.app._notifications), f"told {texts}")
+        def told() -> bool:
+            return any(all(text in each.message for text in texts) for each in self.app._notifications)
+
+        await self.until(told, f"told {texts}")
 
     async def until_phase(self, phase: Phase) -> None:
         await self.until(lambda: isinstance(self.app.screen, TrainingScreen) and self.monitor.phase is phase, phase.value)
@@ -203,7 +206,8 @@ async def test_a_saved_session_replays_identically(workbench_app: Open, presets:
     assert path == sessions / "clouds-1.toml"
     session = read_session(path)
     assert session.step == step
-    assert [(edit.name, edit.new) for edit in session.edits] == [("learning_rate", 0.003), ("batch_size", 16), ("optimizer", "momentum")]
+    expected = [("learning_rate", 0.003), ("batch_size", 16), ("optimizer", "momentum")]
+    assert [(edit.name, edit.new) for edit in session.edits] == expected
     found = replay(session)
     assert (found.identical, found.through_step, found.reason) == (True, step, "")
 
@@ -375,6 +379,21 @@ async def test_quitting_without_saving_takes_a_second_q(workbench_app: Open, pre
         await it.press("q")
         await it.until_ended()
     assert not impossible.exists()
+
+
+async def test_the_offer_to_quit_without_saving_lapses(
+    workbench_app: Open, presets: Path, impossible: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("workbench.ui.screens.training.AGAIN_SECONDS", 0.1)
+    async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
+        await it.until_trained(5)
+        await it.press("q")
+        await it.until_told("Press q again")
+        await it.until(lambda: it.training._leaving is None, "the offer has lapsed")
+        impossible.parent.unlink()
+        await it.press("q")
+        await it.until_ended()
+    assert list_sessions(impossible), "the second q was a first one, and saved"
 
 
 async def test_a_save_that_works_later_does_not_quit_because_an_earlier_q_failed(

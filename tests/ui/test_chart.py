@@ -62,7 +62,8 @@ async def test_any_curve_in_any_room(size: tuple[int, int]):
         for name, y in CURVES.items():
             for log in (False, True):
                 for joined in (True, False):
-                    text = await drawn(chart, pilot, Drawing((line(y, joined=joined),), (Mark(2.0, "λ 0.01"),), log, "nothing yet"))
+                    drawing = Drawing((line(y, joined=joined),), (Mark(2.0, "λ 0.01"),), log, "nothing yet")
+                    text = await drawn(chart, pilot, drawing)
                     lines = text.splitlines()
                     assert (len(lines[0]), len(lines)) == size, name
 
@@ -122,7 +123,8 @@ async def test_the_numbers_of_an_axis_are_all_different():
 
 
 async def test_labels_of_marks_are_whole_or_not_there():
-    marks = tuple(Mark(float(x), f"[{x:03d}{'=' * (x % 9)}]") for x in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 90, 91, 92, 97, 99, 100))
+    places = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 90, 91, 92, 97, 99, 100)
+    marks = tuple(Mark(float(x), f"[{x:03d}{'=' * (x % 9)}]") for x in places)
     for size in ((80, 20), (40, 8), (120, 14)):
         async with charting(size) as (chart, pilot):
             text = await drawn(chart, pilot, Drawing((line([50.0] * 100),), marks))

@@ -192,7 +192,9 @@ async def test_an_empty_draft_is_no_edit():
 
 
 @pytest.mark.parametrize(("up", "down"), [("right", "left"), ("plus", "minus"), ("equals_sign", "minus")])
-@pytest.mark.parametrize(("name", "higher", "lower"), [("learning_rate", 0.0012, 0.0008), ("beta1", 0.92, 0.88), ("batch_size", 128, 32)])
+@pytest.mark.parametrize(
+    ("name", "higher", "lower"), [("learning_rate", 0.0012, 0.0008), ("beta1", 0.92, 0.88), ("batch_size", 128, 32)]
+)
 async def test_arrows_and_signs_step_on_the_own_scale(name: str, higher: Value, lower: Value, up: str, down: str):
     async with driven() as it:
         await it.on(name)
@@ -363,7 +365,8 @@ async def test_what_becomes_of_an_edit_of_a_scheduled_learning_rate_is_seen():
 
 @pytest.mark.parametrize(("rate", "text"), [(4.2e-4, "4.2e-4"), (5.21e-7, "5.2e-7"), (0.0123, "0.012"), (12345.0, "12000")])
 async def test_the_rate_in_force_is_never_cut(rate: float, text: str):
-    async with driven(size=(37, 24), schedule="cosine", learning_rate=0.0015) as it:  # the width on the training screen, with a scrollbar
+    # The width on the training screen, with a scrollbar.
+    async with driven(size=(37, 24), schedule="cosine", learning_rate=0.0015) as it:
         it.monitor.take(steps(1, 10, rate=rate), 1.0)
         await it.show()
         assert it.row("learning rate").split()[3:] == ["0.0015", "now", text]

@@ -41,7 +41,8 @@ async def library(folder: Path, size: tuple[int, int] = SIZE) -> AsyncIterator[t
 
 
 def assert_harmless(text: str) -> None:
-    bad = {unicodedata.name(c, repr(c)) for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c not in "\n\u200d"}
+    harmful = ("Cc", "Cf", "Zl", "Zp")
+    bad = {unicodedata.name(c, repr(c)) for c in text if unicodedata.category(c) in harmful and c not in "\n\u200d"}
     assert not bad
 
 
@@ -104,7 +105,10 @@ async def test_hostile_names_of_files(presets: Path, sessions: Path, where: str)
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe\x00", b"title = [", b'format = 99\n[preset]\n', b"[training]\nlerning_rate = 1\n", b"a" * 300_000, b"x = [" * 3000],
+    [
+        b"", b"\xff\xfe\x00", b"title = [", b'format = 99\n[preset]\n', b"[training]\nlerning_rate = 1\n", b"a" * 300_000,
+        b"x = [" * 3000,
+    ],
 )
 async def test_files_that_cannot_be_read_say_why_and_do_not_open(presets: Path, sessions: Path, content: bytes):
     sessions.mkdir()

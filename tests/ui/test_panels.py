@@ -280,8 +280,10 @@ async def test_dead_units_are_told_for_hidden_layers_only():
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        (0.0, "0"), (-0.35, "-.35"), (0.351, ".35"), (1.25, "1.2"), (-12.5, "-12.5"), (480.2, "480"), (9999.0, "9999"), (1e4, "1e4"),
-        (-1.26e5, "-1e5"), (3e-5, "3e-5"), (-3e-15, "-3e-15"), (0.996, "1.00"), (0.005, ".01"), (math.nan, "nan"), (-math.inf, "-inf"),
+        (0.0, "0"), (-0.35, "-.35"), (0.351, ".35"), (1.25, "1.2"), (-12.5, "-12.5"), (480.2, "480"),
+        (9999.0, "9999"), (1e4, "1e4"),
+        (-1.26e5, "-1e5"), (3e-5, "3e-5"), (-3e-15, "-3e-15"), (0.996, "1.00"), (0.005, ".01"),
+        (math.nan, "nan"), (-math.inf, "-inf"),
         (1e300, "1e300"),
     ],
 )  # fmt: skip
@@ -430,8 +432,16 @@ async def test_the_status_is_one_line_at_any_width(width: int):
     assert "● training"[: max(0, width - 12)] in text
 
 
+async def test_what_does_not_fit_is_left_out_whole():
+    text = await status(trained(400, epochs=60), 72)
+    assert text.rstrip().endswith("200 steps/s")
+    text = await status(trained(400, epochs=60), 60)
+    assert text.rstrip().endswith("dev 3.3%")
+
+
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "0:00"), (42, "0:42"), (59.6, "1:00"), (725, "12:05"), (3599.7, "1:00:00"), (360_000, "100:00:00")]
+    ("seconds", "text"),
+    [(0.2, "0:00"), (42, "0:42"), (59.6, "1:00"), (725, "12:05"), (3599.7, "1:00:00"), (360_000, "100:00:00")],
 )
 def test_durations(seconds: float, text: str):
     assert duration(seconds) == text

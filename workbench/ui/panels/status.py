@@ -40,8 +40,11 @@ class StatusLine(Static):
                 parts.append(f"{rate:,.0f} steps/s" if math.isfinite(rate) else "– steps/s")
                 if math.isfinite(left):
                     parts.append(f"{duration(left)} left")
-        line = ("   " if self.size.width >= 100 else "  ").join(part for part in parts if part)
-        self.update(Text(" " + line, no_wrap=True, overflow="ellipsis"))
+        between = "   " if self.size.width >= 100 else "  "
+        parts = [part for part in parts if part]
+        while len(parts) > 2 and len(between.join(parts)) + 1 > self.size.width:
+            parts.pop()  # half a number would be worse than none
+        self.update(Text(f" {between.join(parts)}", no_wrap=True, overflow="ellipsis"))
 
     def _error(self, monitor: Monitor) -> str:
         scores = monitor.finished or monitor.evaluated
