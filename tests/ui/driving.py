@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ import workbench.ui.app
 from workbench.ui.messages import Edited
 
 STYLES = Path(workbench.ui.app.__file__).with_name("workbench.tcss")
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 CHARACTERS = {
     "space": " ", "slash": "/", "full_stop": ".", "comma": ",", "minus": "-", "plus": "+", "equals_sign": "=", "asterisk": "*",
     "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]", "enter": "\r", "tab": "\t", "escape": "\x1b",
@@ -76,8 +77,9 @@ async def resize(pilot: Pilot[Any], width: int, height: int) -> None:
     size = Size(width, height)
     pilot.app._driver._size = size  # type: ignore[union-attr]
     pilot.app.post_message(events.Resize(size, size))
-    await until(pilot, lambda: pilot.app.screen.size == size, f"the size of {width}×{height}")
-    await pilot.pause(0)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while pilot.app.screen.size != size:
+            await asyncio.sleep(0.005)
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") -> None:

@@ -46,11 +46,10 @@ async def test_too_small_is_said_and_keys_still_work(presets: Path, sessions: Pa
         await press(pilot, "?")
         await press(pilot, "escape")
         await resize(pilot, 40, 12)
-        assert "too small" not in seen(pilot.app)
-        assert "learning rate" in seen(pilot.app) or "Cost" in seen(pilot.app)
+        await until(pilot, lambda: "too small" not in seen(pilot.app) and "learning rate" in seen(pilot.app), "room enough")
 
 
-@pytest.mark.parametrize("size", [(40, 12), (71, 24), (72, 24), (80, 24), (103, 40), (104, 29), (104, 30), (120, 40), (150, 50)])
+@pytest.mark.parametrize("size", [(40, 12), (71, 24), (72, 24), (103, 40), (104, 29), (104, 30)])
 async def test_each_arrangement_shows_the_panel_that_was_asked_for(presets: Path, sessions: Path, size: tuple[int, int]):
     titles = ["1 Hyperparameters", "2 Cost", "3 ▸Error", "4 Batch norm and layers", "5 Timeline"]
     async with FedApp(sessions, presets / "clouds.toml").run_test(size=size) as pilot:
