@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -103,8 +103,14 @@ class Host:
         self._flushed = now
         return True
 
-    def _commands(self, step: int) -> Iterator[Command]:
-        """Between two steps: carry out what was ordered, and wait here while paused."""
+    def _commands(self, step: int) -> Iterable[Command]:
+        """Asked between any two steps, and nearly always there is nothing."""
+        if self._paused or self._stepping or not self._inbox.empty():
+            return self._orders(step)
+        return ()
+
+    def _orders(self, step: int) -> Iterator[Command]:
+        """Carry out what was ordered, and wait here while paused."""
         if self._stepping:
             self._stepping = False
             self._pause()

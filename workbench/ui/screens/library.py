@@ -62,7 +62,7 @@ class LibraryScreen(WorkbenchScreen):
 
     def on_screen_resume(self) -> None:
         """Read the folders after the first frame, and again whenever one comes back: sessions may have been saved."""
-        self.call_after_refresh(self.action_refresh)
+        self.set_timer(0.02, self.action_refresh)
 
     def action_refresh(self) -> None:
         """Read presets and sessions anew; files that cannot be read are listed with the reason."""
