@@ -29,7 +29,7 @@ class _AppByDefault(click.Group):
 
 
 def _without_options(args: list[str]) -> list[str]:
-    takes_value = {i + 1 for i, each in enumerate(args) if each == "--sessions"}
+    takes_value = {i + 1 for i, each in enumerate(args) if each in ("--sessions", "--autosave", "--snapshots")}
     return [each for i, each in enumerate(args) if not each.startswith("-") and i not in takes_value]
 
 
@@ -45,14 +45,17 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 def cli() -> None:
     """Train neural networks in the terminal, and edit their hyperparameters while they train.
 
-    `workbench` opens the library, `workbench PRESET` or `workbench SESSION` goes straight to training.
+    `workbench` opens the library, `workbench PRESET` or `workbench SESSION` goes straight to training; `workbench open --help`
+    lists the options of the app.
     """
 
 
 @cli.command("open", hidden=True)
 @click.argument("name", required=False, metavar="[PRESET|SESSION]")
 @_sessions
-def open_app(name: str | None, folder: Path) -> int:
+@click.option("--autosave", type=click.FloatRange(0.1, 86400), default=10.0, help="Seconds from one automatic save to the next.")
+@click.option("--snapshots", type=click.IntRange(1, 2**20), default=256, help="MiB of memory for going back.")
+def open_app(name: str | None, folder: Path, autosave: float, snapshots: int) -> int:
     """Open the app."""
     opened = None
     if name is not None:
@@ -61,9 +64,10 @@ def open_app(name: str | None, folder: Path) -> int:
         opened = open_input(name, folder)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("the app needs a terminal; `workbench train` runs without one")
+    from workbench.runtime.hangup import Hangup
     from workbench.ui.app import WorkbenchApp
 
-    app = WorkbenchApp(folder, opened)
+    app = WorkbenchApp(folder, opened, Hangup(), autosave, snapshots * 2**20)
     app.run()
     return app.return_code or 0
 
@@ -75,12 +79,14 @@ def open_app(name: str | None, folder: Path) -> int:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="The seed of a new run (default 1).")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting of the preset before the start.")
 @click.option("--edit", "edits", multiple=True, metavar="STEP:NAME=VALUE", help="Edit a hyperparameter once STEP steps are done.")
+@click.option("--branch", help="Of a session: go on with this branch.")
+@click.option("--rebuild", is_flag=True, help="Of a session whose checkpoint is lost: train to where it was again first.")
 @click.option("--save", "path", type=click.Path(path_type=Path, dir_okay=False), help="Save the session to this TOML file.")
 @_json
 @_sessions
 def train(
     name: str, steps: int | None, epochs: int | None, seed: int | None, settings: tuple[str, ...], edits: tuple[str, ...],
-    path: Path | None, as_json: bool, folder: Path,
+    branch: str | None, rebuild: bool, path: Path | None, as_json: bool, folder: Path,
 ) -> int:  # fmt: skip
     """Train without a screen, or go on with a session."""
     from workbench import headless
@@ -88,8 +94,9 @@ def train(
     from workbench.session.opening import open_input
 
     opened = open_input(name, folder)
-    session = headless.session_from(opened.content, seed, settings)
-    return headless.train(opened, session, headless.edits_from(edits), Until(steps, epochs), path, as_json)
+    session = headless.session_from(opened.content, seed, settings, branch)
+    run = headless.opened_run(opened, session, rebuild)
+    return headless.train(run, headless.edits_from(edits), Until(steps, epochs), path, as_json)
 
 
 @cli.command()
@@ -105,21 +112,26 @@ def replay(name: str, as_json: bool, folder: Path) -> int:
     opened = open_input(name, folder)
     if not isinstance(opened.content, Session):
         raise InputError(f"{name}: a preset, not a saved session: there is nothing to compare with")
-    found = train_again(opened.content)
+    branches = train_again(opened.content)
+    worst = next((each for each in branches if not each.identical), None)
+    shown = worst or next(each for each in branches if each.branch == opened.content.current)
     if as_json:
-        figures = {"identical": found.identical, "through_step": found.through_step, "first_difference": found.first_difference}
-        click.echo(json.dumps(figures))
-        return 0 if found.identical else 1
-    if found.identical:
-        click.echo(f"bit-identical through step {found.through_step}")
-        return 0
-    same = f"the same through step {found.through_step}"
-    click.echo(f"differs at step {found.first_difference}: {clean(found.reason, 400)} ({same})")
-    if found.largest_gap is not None:
-        click.echo(f"final costs differ by {found.largest_gap:.2g} of themselves at the most")
-    for line in found.other_environment:
+        figures = {"identical": worst is None, "through_step": shown.through_step, "first_difference": shown.first_difference}
+        each = {one.branch: {"identical": one.identical, "through_step": one.through_step} for one in branches}
+        click.echo(json.dumps({**figures, "branches": each}))
+        return 0 if worst is None else 1
+    for one in branches:
+        where = f"{clean(one.branch)}: " if len(branches) > 1 else ""
+        if one.identical:
+            click.echo(f"{where}bit-identical through step {one.through_step}")
+            continue
+        same = f"the same through step {one.through_step}"
+        click.echo(f"{where}differs at step {one.first_difference}: {clean(one.reason, 400)} ({same})")
+        if one.largest_gap is not None:
+            click.echo(f"{where}final costs differ by {one.largest_gap:.2g} of themselves at the most")
+    for line in shown.other_environment if worst is not None else ():
         click.echo(f"another environment: {clean(line)}")
-    return 1
+    return 0 if worst is None else 1
 
 
 @cli.command()
@@ -168,10 +180,11 @@ def sessions(folder: Path) -> None:
         except InputError as error:
             click.echo(f"{clean(path.stem):<22} cannot be read: {error.problems[0]}")
             continue
-        dev = f"  dev error {session.result.dev.error:.2%}" if session.result and session.result.dev else ""
-        click.echo(
-            f"{clean(path.stem):<22} {clean(session.preset.title)}  step {session.step:,}  {len(session.edits)} edits{dev}"
-        )
+        branch = session.branch
+        dev = f"  dev error {branch.result.dev.error:.2%}" if branch.result and branch.result.dev else ""
+        others = f"  {len(session.branches)} branches" if len(session.branches) > 1 else ""
+        title = clean(session.preset.title)
+        click.echo(f"{clean(path.stem):<22} {title}  step {session.step:,}  {len(branch.edits)} edits{others}{dev}")
 
 
 @cli.command("hyperparameters")

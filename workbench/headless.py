@@ -5,40 +5,62 @@ Reads the options of `workbench train`, drives a run, and says how it goes and h
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import click
 
-from workbench.engine.commands import CommandSource, SetHyperparameter
-from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged
+from workbench.engine.commands import Command, CommandSource, SetHyperparameter
+from workbench.engine.events import (
+    CommandRejected,
+    Diverged,
+    Evaluated,
+    Event,
+    Finished,
+    HyperparameterChanged,
+    StoppedEarly,
+)
 from workbench.engine.history import StepsTaken
 from workbench.engine.trainer import Trainer, Until
-from workbench.hyperparameters import Bites, InvalidValue, UnknownName, Value, find
-from workbench.session.errors import InputError
+from workbench.hyperparameters import Bites, InvalidValue, UnknownName, Value, find, suggestion
+from workbench.session.errors import CheckpointError, InputError
+from workbench.session.lock import SessionLock
 from workbench.session.opening import Opened
 from workbench.session.preset import Preset
-from workbench.session.run import Run, scripted
+from workbench.session.run import CannotFollow, Run, scripted
 from workbench.session.session import Result, Score, Session
+from workbench.session.store import sweep
 from workbench.session.text import clean
 
+AUTOSAVE_SECONDS = 10.0
+"""How often a run that is to be saved is saved on the way."""
 TimedEdit = tuple[int, str, Value]
 
 
-def session_from(content: Preset | Session, seed: int | None, settings: Sequence[str]) -> Session:
-    """The session to train: a saved one as it is, or a new one from a preset with `--set` and `--seed`. Raises `InputError`."""
+def session_from(content: Preset | Session, seed: int | None, settings: Sequence[str], branch: str | None = None) -> Session:
+    """The session to train: a saved one, on one of its branches, or a new one from a preset with `--set` and `--seed`.
+
+    Raises `InputError`.
+    """
     if isinstance(content, Session):
         if seed is not None or settings:
             option = "--seed" if seed is not None else "--set"
             name = content.preset.name
             raise InputError(f"{option}: {name} is a saved session, and this needs a new start; use --edit or a preset")
-        return content
+        names = [each.name for each in content.branches]
+        if branch is not None and branch not in names:
+            raise InputError(f"--branch {branch}: no such branch{suggestion(branch, names)}; there are {', '.join(names)}")
+        return content if branch is None else dataclasses.replace(content, current=branch)
+    if branch is not None:
+        raise InputError(f"--branch {branch}: {content.name} is a preset, and has no branches yet")
     preset = content
     for each in settings:
         name, value = _assignment("--set", each)
@@ -84,15 +106,51 @@ def _about(option: str, name: str, error: Exception) -> InputError:
     return InputError(f"{option} {name}: {str(error).removeprefix(f'{name}: ')}")
 
 
-def train(
-    opened: Opened, session: Session, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool
-) -> int:
+def opened_run(opened: Opened, session: Session, rebuild: bool) -> Run:
+    """The run of what was opened. Raises `InputError` and `CheckpointError`."""
+    path = opened.path if isinstance(opened.content, Session) else None
+    try:
+        return Run(session, path, rebuild=rebuild)
+    except CheckpointError as error:
+        again = "--rebuild trains it again from its seed and edits"
+        raise InputError(f"{error}; {again}") from None
+    except CannotFollow as error:
+        raise InputError(str(error)) from None
+
+
+def train(run: Run, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool) -> int:
     """Train, print how it went, and return the exit status: 1 where it diverged or an edit came too late."""
-    run = Run(session, opened.path)
-    state = run.trainer.state
+    with _writing(save_to):
+        return _train(run, edits, until, save_to, as_json)
+
+
+@contextmanager
+def _writing(path: Path | None) -> Iterator[None]:
+    """The right to write a session, from before the first step. Raises `InputError` where somebody else has it."""
+    if path is None:
+        yield
+        return
+    if path.suffix != ".toml":
+        raise InputError(f"--save {path}: expected a name that ends in .toml")
+    lock = SessionLock(path)
+    if not lock.acquire():
+        raise InputError(f"--save {path}: another workbench has this session open")
+    try:
+        sweep(path)
+        yield
+    finally:
+        lock.release()
+
+
+def _train(run: Run, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool) -> int:
+    session, state = run.session, run.trainer.state
     _try_edits(run.trainer, edits)
     begin_step, begin_progress, started = state.step, state.batches.progress, time.perf_counter()
-    ended = _drive(run, scripted(edits), until, as_json)
+    try:
+        with _interruptible(scripted(edits)) as commands:
+            ended = _drive(run, commands, until, as_json, save_to)
+    except Interrupted as interrupted:
+        return _end_early(run, interrupted.number, save_to)
     seconds = time.perf_counter() - started
     result = _result_of(ended) if isinstance(ended, Finished) else run.result()
     if save_to is not None:
@@ -117,7 +175,10 @@ def train(
     else:
         _print_summary(run, result, summary)
     if isinstance(ended, Diverged):
-        click.echo(f"workbench: diverged at step {ended.step}: {ended.reason}", err=True)
+        back = f"; back at step {state.step}, the last good one" if state.step < ended.step - 1 else ""
+        click.echo(f"workbench: diverged at step {ended.step}: {ended.reason}{back}", err=True)
+    if isinstance(ended, StoppedEarly) and not as_json:
+        click.echo(f"stopped early after step {ended.step:,}; back at step {ended.best:,}, where the dev cost was least")
     late = [f"{step}:{name}" for step, name, _ in edits if step > state.step]
     if late:
         click.echo(f"workbench: --edit {', '.join(late)}: not applied, the run ended at step {state.step}", err=True)
@@ -136,21 +197,62 @@ def _try_edits(trainer: Trainer, edits: list[TimedEdit]) -> None:
             raise _about("--edit", name, error) from None
 
 
-def _drive(run: Run, commands: CommandSource, until: Until, silent: bool) -> Event | None:
-    """Train to the end, showing how it goes; returns the last event."""
-    trainer, last = run.trainer, None
+class Interrupted(Exception):
+    """A signal came; the run stands between two steps."""
+
+    def __init__(self, number: int) -> None:
+        """`number` is the signal's."""
+        self.number = number
+
+
+@contextmanager
+def _interruptible(commands: CommandSource) -> Iterator[CommandSource]:
+    """The same commands; Ctrl+C or SIGTERM raise `Interrupted` from there, and the second time end the process."""
+    told: list[int] = []
+
+    def tell(number: int, frame: object) -> None:
+        told.append(number)
+        signal.signal(number, before[number])
+
+    def source(step: int) -> Iterable[Command]:
+        if told:
+            raise Interrupted(told[0])
+        return commands(step)
+
+    before: dict[int, Any] = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield source
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_early(run: Run, number: int, save_to: Path | None) -> int:
+    saved = ""
+    if save_to is not None:
+        run.save(save_to)
+        saved = f"; saved {clean(str(save_to))}"
+    click.echo(f"workbench: interrupted after step {run.trainer.state.step:,}{saved}", err=True)
+    return 128 + number
+
+
+def _drive(run: Run, commands: CommandSource, until: Until, silent: bool, save_to: Path | None) -> Event | None:
+    """Train to the end, showing how it goes and saving every so often; returns the last event."""
+    trainer, last, due = run.trainer, None, every(AUTOSAVE_SECONDS)
     with _reporter(silent) as reporter:
         for event in run.events(commands, every(0.1), until):
             match event:
                 case StepsTaken():
                     reporter.progress(_share_done(event, until, trainer.hyperparameters.epochs), event)
+                    if save_to is not None and due():
+                        run.save(save_to, scored=False)
                     continue
                 case Evaluated():
                     reporter.evaluated(event)
                 case HyperparameterChanged():
                     reporter.edited(event)
                 case CommandRejected():
-                    raise InputError(f"--edit {event.name}: {event.reason}")
+                    raise InputError(f"the edit of {event.name} at step {event.step}: {event.reason}")
                 case _:
                     pass
             last = event

@@ -398,6 +398,18 @@ class Hyperparameters:
         0, low=0, high=1_000_000, priority=4, increment=50, symbol="evaluate",
         help="Steps between evaluations on train and dev; 0 evaluates at the end of each epoch.",
     )
+    patience: int = _integer(
+        0, low=0, high=1_000_000, priority=3,
+        help="Early stopping: evaluations without a better dev cost before training stops and goes back to the best. 0 is off.",
+    )
+    guard_factor: float = _real(
+        10.0, low=0, high=1e6, scale=Scale.LOG, increment=1.2, zero_is_off=True, priority=4, symbol="guard k",
+        help="The guard stops training where the cost is above k times its average for `guard steps` steps. 0 is off; what is "
+        "not finite always stops it.",
+    )
+    guard_steps: int = _integer(
+        10, low=1, high=100_000, priority=4, symbol="guard n", help="How many steps in a row the cost must be that high.",
+    )
 
 
 SECTIONS: Mapping[str, type] = {"data": DataSettings, "network": Architecture, "training": Hyperparameters}
@@ -484,6 +496,8 @@ def conflicts(data: DataSettings, network: Architecture, training: Hyperparamete
         )
     if len(network.hidden) > 200:
         found.append(("network.hidden", "expected at most 200 hidden layers"))
+    if 0 < training.guard_factor <= 1:
+        found.append(("training.guard_factor", "expected 0, which is off, or above 1: an average cost is no reason to stop"))
     if data.source == "regression" and training.label_smoothing:
         found.append(("training.label_smoothing", "a regression has no classes to smooth"))
     return found

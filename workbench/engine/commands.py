@@ -10,13 +10,28 @@ from workbench.hyperparameters import Value
 
 @dataclass(frozen=True, slots=True)
 class SetHyperparameter:
-    """Set `name` (or `name.LAYER`) to `value` from the next step on."""
+    """Set `name` (or `name.LAYER`) to `value` from the next step on; `undoes` is passed on to the event."""
 
+    name: str
+    value: Value
+    undoes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PassGuard:
+    """Take the next step whatever the guard says: a cost that has risen is committed, an update that is not finite left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A change that a preset makes by itself after `step` steps, from 1."""
+
+    step: int
     name: str
     value: Value
 
 
-Command = SetHyperparameter
+Command = SetHyperparameter | PassGuard
 CommandSource = Callable[[int], Iterable[Command]]
 """Asked between steps, with the number of steps done, for the commands to take now."""
 

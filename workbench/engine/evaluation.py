@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +34,10 @@ def score(network: Network, task: str, part: Dataset, penalty: float) -> Score:
 
 
 def look_at_layers(network: Network, part: Dataset, before: Array | None) -> tuple[LayerStatistics, ...]:
-    """Statistics of layers 1 to L. `before` are the flat parameters before the last update, None if there was none."""
+    """Statistics of layers 1 to L. `before` are the flat parameters before the last update.
+
+    It is None where nobody has seen an update: then there is neither a gradient nor a mini-batch to tell of.
+    """
     W, dW = network.named(network.parameters), network.named(network.gradients)
     W_before = network.named(before) if before is not None else {}
     running = network.running_statistics()
@@ -40,19 +45,19 @@ def look_at_layers(network: Network, part: Dataset, before: Array | None) -> tup
     for l, trace in enumerate(network.trace(part.X[:LOOKED_AT]), start=1):
         name = f"W{l}"
         weight_norm = _norm(W[name])
-        moved = _norm(W[name] - W_before[name]) if before is not None else 0.0
+        moved = _norm(W[name] - W_before[name]) if before is not None else math.nan
         hidden = l <= len(network.layers)
         found.append(
             LayerStatistics(
                 layer=l,
                 units=trace.Z.shape[-1],
-                gradient_norm=_norm(dW[name]),
+                gradient_norm=_norm(dW[name]) if before is not None else math.nan,
                 weight_norm=weight_norm,
                 update_ratio=moved / weight_norm if weight_norm else 0.0,
                 dead=_dead(network, l, trace.Y, trace.A) if hidden else 0.0,
                 z=histogram(trace.Z),
                 y=histogram(trace.Y),
-                batchnorm=_batchnorm(network, l, running) if hidden and running else None,
+                batchnorm=_batchnorm(network, l, running, before is not None) if hidden and running else None,
             )
         )
     return tuple(found)
@@ -68,13 +73,13 @@ def _dead(network: Network, l: int, Y: Array, A: Array) -> float:
     return float((np.abs(slope) < DEAD_SLOPE).all(axis=0).mean())
 
 
-def _batchnorm(network: Network, l: int, running: list[tuple[Array, Array]]) -> BatchNormStatistics | None:
+def _batchnorm(network: Network, l: int, running: list[tuple[Array, Array]], seen: bool) -> BatchNormStatistics | None:
     norm = network.layers[l - 1].batchnorm
     if norm is None:
         return None
     mean, var = running[l - 1]
-    each = (norm.batch_mean, norm.batch_var, mean, var, norm.gamma, norm.beta)
-    return BatchNormStatistics(*(np.array(row[0]) for row in each))
+    batch = (norm.batch_mean, norm.batch_var) if seen else (np.full_like(mean, np.nan), np.full_like(var, np.nan))
+    return BatchNormStatistics(*(np.array(row[0]) for row in (*batch, mean, var, norm.gamma, norm.beta)))
 
 
 def histogram(values: NDArray[np.floating]) -> Histogram:

@@ -31,7 +31,7 @@ class StepTaken:
 
     Attributes:
         step, epoch: from 1.
-        cost: J of the mini-batch before the update, penalties and dropout included.
+        cost: J of the mini-batch before the update, penalties and dropout included; NaN where the mini-batch was left out.
         gradient_norm: ‖g‖ over all layers, before clipping.
         learning_rate: the one in force, schedule and warm-up included.
     """
@@ -45,13 +45,28 @@ class StepTaken:
 
 @dataclass(frozen=True, slots=True)
 class HyperparameterChanged:
-    """An edit was taken after `step` steps; it bites at the next one. `effect` says so where it has none for now."""
+    """A hyperparameter was changed after `step` steps; it bites at the next one.
+
+    Attributes:
+        effect: says so where it has none for now.
+        undoes: the number of the edit that this one takes back, 0 for none.
+        planned: the preset's plan did it, not somebody's hand.
+    """
 
     step: int
     name: str
     old: Value
     new: Value
     effect: str = ""
+    undoes: int = 0
+    planned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPassed:
+    """The next step is taken whatever the guard says."""
+
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +90,10 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class BatchNormStatistics:
-    """One layer's batch norm: mean and variance of the last mini-batch and running ones, γ and β; each (n,)."""
+    """One layer's batch norm: mean and variance of the last mini-batch (NaN before the first) and running ones, γ and β.
+
+    Each is (n,).
+    """
 
     batch_mean: Vector
     batch_var: Vector
@@ -99,9 +117,9 @@ class LayerStatistics:
     """One layer, 1 to L, at an evaluation.
 
     Attributes:
-        gradient_norm: ‖dW‖ at the last step, before clipping; 0 before the first step.
+        gradient_norm: ‖dW‖ at the last step, before clipping; NaN where there was none.
         weight_norm: ‖W‖.
-        update_ratio: ‖ΔW‖/‖W‖ of the last step; about 1e-3 is healthy.
+        update_ratio: ‖ΔW‖/‖W‖ of the last step; about 1e-3 is healthy; NaN where there was none.
         dead: share of units whose slope g' is below 1e-3 on every example looked at: ReLUs that never fire, sigmoids
             that are saturated throughout. 0 for the output.
         z: distribution of Z before batch norm, over examples and units.
@@ -132,16 +150,28 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class Diverged:
-    """The update of `step` was not committed: its cost or gradients are not finite. The state is that after `step` - 1.
+    """The guard stopped the run: the update of `step` was not committed, and the state is that after `step` - 1.
 
     Attributes:
-        reason: what is not finite, and in which layer first.
+        reason: what is not finite, and in which layer first; or how far the cost has risen.
         rows: the train examples of the rejected mini-batch.
+        good: the last step after which all was well: `step` - 1 where only this mini-batch is at fault. A cost is that of the
+            weights it was computed with, so where the weights are, the step before the first bad cost did the harm.
     """
 
     step: int
     reason: str
     rows: tuple[int, ...]
+    good: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedEarly:
+    """The dev cost was not better than `cost`, that after step `best`, for as many evaluations as `patience` says."""
+
+    step: int
+    best: int
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,4 +185,14 @@ class Finished:
     test: Score | None
 
 
-Event = StepTaken | HyperparameterChanged | CommandRejected | EpochEnded | Evaluated | Diverged | Finished
+Event = (
+    StepTaken
+    | HyperparameterChanged
+    | GuardPassed
+    | CommandRejected
+    | EpochEnded
+    | Evaluated
+    | Diverged
+    | StoppedEarly
+    | Finished
+)

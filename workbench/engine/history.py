@@ -117,6 +117,21 @@ class Series:
         """How many finite values were taken in."""
         return int(self._data["count"].sum())
 
+    def truncated(self, step: int) -> Series:
+        """A copy of what lies wholly in steps up to `step`."""
+        kept = Series()
+        kept._width = self._width
+        end = min(step // self._width, CAPACITY)
+        for name, values in self._data.items():
+            kept._data[name][:end] = values[:end]
+        return kept
+
+    @property
+    def last(self) -> int:
+        """The last step of the last bucket that anything fell into; 0 where there is none."""
+        used = np.flatnonzero(self._data["count"] + self._data["bad"])
+        return (int(used[-1]) + 1) * self._width if len(used) else 0
+
     def tensor(self) -> Floats:
         """The series as one flat array, as long as it has buckets in use, for a checkpoint or the wire."""
         used = np.flatnonzero(self._data["count"] + self._data["bad"])
@@ -158,7 +173,7 @@ class History:
             steps = np.arange(event.step - len(event.cost) + 1, event.step + 1)
             for name in PER_STEP:
                 self.series[name].extend(steps, getattr(event, name))
-        elif isinstance(event, Evaluated):
+        elif isinstance(event, Evaluated) and (event.step or not len(self.series["train_cost"])):  # the start is told again
             self._score(event.step, "train", event.train)
             self._score(event.step, "dev", event.dev)
             for layer in event.layers:
@@ -169,6 +184,17 @@ class History:
         if score is not None:
             self.series[f"{part}_cost"].add(step, score.cost)
             self.series[f"{part}_error"].add(step, score.error)
+
+    def truncated(self, step: int) -> History:
+        """A copy that ends with `step`, or a little earlier where values around it were merged."""
+        history = History()
+        history.series = {name: series.truncated(step) for name, series in self.series.items()}
+        return history
+
+    @property
+    def last(self) -> int:
+        """The last step of which it has the cost, or a little later where steps were merged."""
+        return self.series["cost"].last
 
     def tensors(self) -> dict[str, Floats]:
         """All series by prefixed name, for a checkpoint."""

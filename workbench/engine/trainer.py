@@ -1,29 +1,31 @@
 """The training loop, as a generator.
 
     while there is something left to do:
-        for each command from outside:         HyperparameterChanged | CommandRejected
+        the preset's plan for this step:       HyperparameterChanged
+        for each command from outside:         HyperparameterChanged | CommandRejected | GuardPassed
+        no better dev cost for too long:       StoppedEarly, and the run stops
         take a mini-batch, forward, cost, backward
-        cost or gradients not finite:          Diverged; nothing is committed, and the run stops
+        not finite, or the cost has risen:     Diverged; nothing is committed, and the run stops
         penalties, clipping, update, averages  StepTaken
         a pass is complete:                    EpochEnded
         every so often:                        Evaluated
     Finished
 
-It is suspended only where the state is consistent, so whoever drives it may read or copy the state at any event.
+It is suspended only between two steps, so whoever drives it may read or copy the state at any event.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from workbench.data.splits import Splits
-from workbench.engine.commands import Command, CommandSource, no_commands
-from workbench.engine.evaluation import look_at_layers, score
+from workbench.engine.commands import Command, CommandSource, PassGuard, Planned, SetHyperparameter, no_commands
+from workbench.engine.evaluation import LOOKED_AT, look_at_layers, score
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -31,9 +33,11 @@ from workbench.engine.events import (
     Evaluated,
     Event,
     Finished,
+    GuardPassed,
     HyperparameterChanged,
     Score,
     StepTaken,
+    StoppedEarly,
 )
 from workbench.engine.state import Snapshot, State
 from workbench.hyperparameters import (
@@ -54,6 +58,8 @@ from workbench.optim.penalties import add_penalty_gradients, clip, norm, penalty
 from workbench.optim.schedules import learning_rate
 from workbench.optim.usage import unused_because
 
+RUINED = 10.0
+"""Weights with which the cost is so many times its average are not worth going on with."""
 _RISKY_RATE = 1e6
 """Above this α one finite gradient may push a float32 parameter to infinity, so the update is checked as well.
 
@@ -79,6 +85,7 @@ class Trainer:
         architecture: Architecture,
         hyperparameters: Hyperparameters,
         seed: int,
+        plan: Sequence[Planned] = (),
         dtype: DTypeLike = np.float32,
     ) -> None:
         self.splits, self.data, self.architecture = splits, data, architecture
@@ -87,22 +94,54 @@ class Trainer:
         self.state.network.configure(hyperparameters)
         self._loss = LOSSES[splits.task](self.state.network.dtype)
         self._scratch = np.empty_like(self.state.network.weights)
+        self._plan: dict[int, list[Planned]] = {}
+        for each in plan:
+            self._plan.setdefault(each.step, []).append(each)
+        self._planned_at = 0
+        self.passes_guard = False
+        """The next step is taken whatever the guard says."""
 
     def run(self, commands: CommandSource = no_commands, until: Until | None = None) -> Iterator[Event]:
-        """Train, yielding events, until the end or a divergence. May be called again to go on from there."""
-        until = until or Until()
+        """Train, yielding events, until the end or a stop. May be called again to go on from there."""
+        ended = yield from self.train(commands, until or Until())
+        if ended:
+            yield self.finish()
+
+    def train(self, commands: CommandSource, until: Until) -> Generator[Event, None, bool]:
+        """The same without `Finished`; whether it came to the end."""
         if self.state.step == 0:
-            yield self.evaluate(None)
+            yield self._evaluated(None)
         while True:
+            yield from self._planned()
             for command in commands(self.state.step):
                 yield self.take(command)
             if self._ended(until):
-                yield self.finish()
-                return
+                return True
+            best, patience = self.state.best, self.hyperparameters.patience
+            if best.gives_up(self.state.step, patience):
+                if not self.passes_guard:
+                    yield StoppedEarly(self.state.step, best.step, best.cost)
+                    return False
+                best.waited = 0
             for event in self._step():
                 yield event
                 if isinstance(event, Diverged):
-                    return
+                    return False
+
+    def stand(self, hyperparameters: Hyperparameters) -> None:
+        """Go on with these from now on: the state was put to another place, and the plan is in them up to there."""
+        self.hyperparameters = hyperparameters
+        self.state.network.configure(hyperparameters)
+        self._planned_at = self.state.step
+        self.passes_guard = False
+
+    def _planned(self) -> Iterator[Event]:
+        """The changes that the plan makes at this step, once."""
+        step = self.state.step
+        if step > self._planned_at:
+            self._planned_at = step
+            for each in self._plan.get(step, ()):
+                yield self._set(SetHyperparameter(each.name, each.value), planned=True)
 
     def _ended(self, until: Until) -> bool:
         batches, last = self.state.batches, until.epochs
@@ -112,19 +151,29 @@ class Trainer:
             return True
         return last is not None and (batches.epoch > last or (batches.epoch == last and batches.epoch_done))
 
-    def take(self, command: Command) -> HyperparameterChanged | CommandRejected:
-        """Apply an edit between two steps, or refuse it with the reason; the state stays bit-identical either way."""
+    def take(self, command: Command) -> HyperparameterChanged | CommandRejected | GuardPassed:
+        """Apply an edit between two steps, or refuse it with the reason; the state's hash stays the same either way."""
+        if isinstance(command, PassGuard):
+            self.passes_guard = True
+            return GuardPassed(self.state.step)
+        return self._set(command)
+
+    def _set(self, command: SetHyperparameter, planned: bool = False) -> HyperparameterChanged | CommandRejected:
         step, h = self.state.step, self.hyperparameters
         try:
             edited = self.edited(h, command)
         except (UnknownName, InvalidValue) as error:
             return CommandRejected(step, command.name, command.value, str(error))
+        name = find(command.name)[0].name
         self.hyperparameters = edited
         self.state.network.configure(edited)
-        effect = unused_because(find(command.name)[0].name, edited, self.architecture.batch_norm) or ""
-        return HyperparameterChanged(step, command.name, get(h, command.name), get(edited, command.name), effect)
+        effect = unused_because(name, edited, self.architecture.batch_norm) or ""
+        if name == "patience" and self.splits.dev is None:
+            effect = "there is no dev set"
+        was, now = get(h, command.name), get(edited, command.name)
+        return HyperparameterChanged(step, command.name, was, now, effect, command.undoes, planned)
 
-    def edited(self, h: Hyperparameters, command: Command) -> Hyperparameters:
+    def edited(self, h: Hyperparameters, command: SetHyperparameter) -> Hyperparameters:
         """`h` with an edit that this run can take. Raises `UnknownName` or `InvalidValue`."""
         spec, layer = find(command.name)
         if spec.bites is Bites.RESET:
@@ -145,30 +194,66 @@ class Trainer:
         undo = state.snapshot() if alpha > _RISKY_RATE or alpha * h.weight_decay > 1.0 else None
         former = state.optimizer
         state.use_optimizer(h.optimizer)
-        if batches.epoch_done:
-            state.epoch_cost = 0.0
-        X, Y = batches.take(h.batch_size)
+        X, Y = self._mini_batch()
         due = step % h.evaluate_every == 0 if h.evaluate_every else batches.epoch_done
         before = state.network.parameters.copy() if due else None
         with np.errstate(all="ignore"):  # what is not finite is found and reported
             cost, length = self._gradients(X, Y, step)
-            trouble = self._trouble(cost, length) or self._update(alpha, length, undo)
-        if trouble:
+            trouble = self._trouble(cost, length)
+            risen = "" if trouble else self._risen(cost)
+            if not trouble and not risen:
+                trouble = self._update(alpha, length, undo)
+        if trouble or risen:
             rows = tuple(batches.last_indices.tolist())
             if undo is not None:
                 state.restore(undo)
             else:
                 batches.untake()
                 state.optimizer = former
-            yield Diverged(step, trouble, rows)
-            return
+            if not self.passes_guard:
+                ruined = risen or self._ruined(rows)
+                yield Diverged(step, trouble or risen, rows, max(step - 2 - state.guard.above, 0) if ruined else step - 1)
+                return
+            self._mini_batch()  # of which no update can be made
+            cost = length = math.nan
+        else:
+            state.guard.take(cost, h)
+        self.passes_guard = False
         state.step = step
         state.epoch_cost += cost * len(X)
+        evaluated = self._evaluated(before) if due else None
         yield StepTaken(step, batches.epoch, cost, length, alpha)
         if batches.epoch_done:
             yield EpochEnded(step, batches.epoch, state.epoch_cost / batches.examples)
-        if due:
-            yield self.evaluate(before)
+        if evaluated is not None:
+            yield evaluated
+
+    def _ruined(self, rows: tuple[int, ...]) -> bool:
+        """Whether the weights are at fault, not the mini-batch of these rows: other examples cost far too much as well."""
+        train, h, network = self.splits.train, self.hyperparameters, self.state.network
+        X, Y = train.X[:LOOKED_AT], train.Y[:LOOKED_AT]
+        others = np.isfinite(X).all(axis=1) & ~np.isin(np.arange(len(X)), rows)
+        if not others.any():
+            return False
+        with np.errstate(all="ignore"):
+            cost = self._loss.forward(network.infer(X[others]), Y[others]) + self._penalty()
+        return not cost <= max(h.guard_factor, RUINED) * self.state.guard.average_for(h)
+
+    def _mini_batch(self) -> tuple[Array, Array]:
+        if self.state.batches.epoch_done:
+            self.state.epoch_cost = 0.0
+        return self.state.batches.take(self.hyperparameters.batch_size)
+
+    def _risen(self, cost: float) -> str:
+        """What the guard has against this cost, or nothing. Where it is to be passed, it averages anew."""
+        guard, h = self.state.guard, self.hyperparameters
+        if not guard.trips(cost, h):
+            return ""
+        if self.passes_guard:
+            guard.restart()
+            return ""
+        steps = f"for {h.guard_steps} steps" if h.guard_steps > 1 else "once"
+        return f"the cost is {cost:.3g}, {steps} more than {h.guard_factor:g} times its average of {guard.average:.3g}"
 
     def _gradients(self, X: Array, Y: Array, step: int) -> tuple[float, float]:
         """Forward and backward with the penalties: the cost, and the gradients' norm before clipping."""
@@ -223,6 +308,13 @@ class Trainer:
             assert train is not None
             layers = look_at_layers(self.state.network, self.splits.train, before)
             return Evaluated(self.state.step, self.state.batches.epoch, train, self._score("dev"), layers)
+
+    def _evaluated(self, before: Array | None) -> Evaluated:
+        """An evaluation of the run's own, whose dev cost may be the best so far."""
+        found = self.evaluate(before)
+        if found.dev is not None:
+            self.state.best.take(found.step, found.dev.cost)
+        return found
 
     def finish(self) -> Finished:
         """Scores now, on all three parts."""

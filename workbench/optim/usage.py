@@ -18,4 +18,6 @@ def unused_because(name: str, h: Hyperparameters, batch_norm: bool) -> str | Non
         return f"not used by the {h.schedule} schedule"
     if name in ("batchnorm_beta", "batchnorm_epsilon") and not batch_norm:
         return "the network has no batch norm"
+    if name == "guard_steps" and not h.guard_factor:
+        return "the guard looks only for what is not finite"
     return None

@@ -13,7 +13,8 @@ import msgspec
 
 from workbench.runtime.crash import write_crash_report
 from workbench.runtime.host import Host
-from workbench.runtime.messages import Crashed, Order, Report
+from workbench.runtime.orders import Order
+from workbench.runtime.reports import Crashed, Report
 from workbench.runtime.wire import LENGTH, MAX_BYTES, ORDERS, REPORTS
 
 

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 
-from workbench.runtime.messages import Order, Quit, Report
+from workbench.runtime.orders import Order, Quit
+from workbench.runtime.reports import Report
 from workbench.runtime.wire import LENGTH, MAX_BYTES, ORDERS, REPORTS
 
 GRACE_SECONDS = 5.0

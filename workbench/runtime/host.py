@@ -2,46 +2,89 @@
 
 begin                      Begun, or Refused
 train, flushing every      StepsTaken, Evaluated, HyperparameterChanged ...
-so often                   between two steps: whatever orders have come
+so often                   between two steps: whatever orders have come; a save when one is due
+an errand                  Travelling while it takes long; Arrived where the run stands elsewhere then, and Branches
 the app is gone            save, and end: no orphan
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from workbench.engine.commands import Command, SetHyperparameter
-from workbench.runtime.messages import (
+from workbench.engine.events import CommandRejected, Diverged, HyperparameterChanged, StoppedEarly
+from workbench.engine.trainer import Until
+from workbench.hyperparameters import Value
+from workbench.runtime.errands import carry_out
+from workbench.runtime.keeper import Keeper
+from workbench.runtime.orders import (
+    Adopt,
+    Annotate,
     Begin,
-    Begun,
+    Delete,
+    Describe,
+    GoOn,
     Order,
     Pause,
-    Paused,
     Quit,
-    Refused,
-    Report,
+    Redo,
+    Rename,
     Resume,
-    Resumed,
+    RunTo,
     Save,
-    Saved,
-    SaveFailed,
-    SeriesSent,
     TakeStep,
+    Undo,
 )
-from workbench.session.errors import CheckpointError, InputError, SaveError
+from workbench.runtime.reports import (
+    Arrived,
+    Begun,
+    Branches,
+    BranchSent,
+    Paused,
+    Refused,
+    Remark,
+    Report,
+    Resumed,
+    SeriesSent,
+    Travelling,
+)
+from workbench.session.environment import blas_threads
+from workbench.session.errors import CheckpointError, InputError
 from workbench.session.notebook import parse_session
-from workbench.session.run import Run, blas_threads
+from workbench.session.run import CannotFollow, Run
+from workbench.session.store import read_session
+from workbench.session.timeline import redoable, taking_back, undoable
 
 FLUSH_SECONDS = 0.1
 """How often the app hears of steps."""
+PATIENCE_SECONDS = 0.2
+"""A journey that takes longer is reported on."""
+CHANGING = (Resume, TakeStep, RunTo, Undo, Redo, GoOn, Adopt, Rename, Describe, Delete, Annotate)
+READ_ONLY = "opened read-only: another workbench has this session open; close it there, then open it here again"
+
+
+RETRIES = 20
+"""How often a session that another process is just saving is read again."""
 
 
 class _End(Exception):
-    """The conversation is over."""
+    """The conversation is over; `saving` first what is new."""
+
+    def __init__(self, saving: bool) -> None:
+        self.saving = saving
+
+
+class _Errand(Exception):
+    """Training is to be left for an order that cannot be carried out in the middle of it."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
 
 
 class Host:
@@ -51,50 +94,123 @@ class Host:
         self, inbox: SimpleQueue[Order | None], send: Callable[[Report], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._inbox, self._send, self._clock = inbox, send, clock
-        self._flushed = clock()
+        self._flushed = self._departed = clock()
+        self._early: deque[Order | None] = deque()
         self._paused = self._stepping = False
-        self._autosave = ""
+        self._given: deque[Command] = deque()
+        self._until: Until | None = None
 
     def serve(self) -> None:
         """From the first order to the last."""
         begin = self._inbox.get()
         if not isinstance(begin, Begin):
             return
+        self._keeper = Keeper(begin, self._send, self._clock)
         try:
-            session = parse_session(begin.session, begin.path or "session")
-            self._run = Run(session, Path(begin.path) if begin.path else None)
-        except (InputError, CheckpointError) as error:
+            self._run = self._opened(begin)
+            self._keeper.keep(self._run)
+            self._paused = begin.paused or self._keeper.read_only
+            self._greet()
+            while True:
+                try:
+                    self._train()
+                except _Errand as errand:
+                    self._carry_out(errand.order)
+        except CheckpointError as error:
+            self._send(Refused(str(error), rebuild=True))
+        except (InputError, CannotFollow) as error:
             self._send(Refused(str(error)))
-            return
-        self._paused, self._autosave = begin.paused, begin.autosave
+        except _End as end:
+            if end.saving:
+                self._keeper.save_if_new()
+        finally:
+            self._keeper.release()
+
+    def _opened(self, begin: Begin) -> Run:
+        """The run of the session. One that another process saves meanwhile may lose its checkpoint between two looks."""
+        path = Path(begin.path) if begin.path else None
+        session = parse_session(begin.session, begin.path or "session")
+        for _ in range(RETRIES if path is not None and self._keeper.read_only else 0):
+            with contextlib.suppress(CheckpointError):
+                return Run(session, path, self._travelled, begin.rebuild, begin.snapshot_bytes)
+            assert path is not None
+            session = read_session(path)
+        return Run(session, path, self._travelled, begin.rebuild, begin.snapshot_bytes)
+
+    def _greet(self) -> None:
         self._send(self._begun())
+        self._send(self._branches())
+        self._remark()
         if self._run.trainer.state.step:
             self._send(self._run.trainer.evaluate(None))
         if self._paused:
             self._send(Paused(self._run.trainer.state.step))
-        try:
-            while True:
-                for report in self._run.events(self._commands, self._due):
-                    self._send(report)  # type: ignore[arg-type]
-                self._pause()  # it has finished or diverged, and stays to be looked at, edited and resumed
-        except _End:
-            return
+
+    def _train(self) -> None:
+        """To the end, or to where it stops by itself; it stays there to be looked at, edited and resumed."""
+        standing = self._run.journeys
+        for report in self._run.events(self._commands, self._due, self._until):
+            self._send(report)  # type: ignore[arg-type]
+            if isinstance(report, HyperparameterChanged) and not report.planned:
+                self._keeper.edited = True
+            if isinstance(report, (Diverged, StoppedEarly)):
+                self._tell_where(moved=self._run.journeys != standing)
+        self._until = None
+        self._pause()
+        self._look_around(self._run.journeys != standing)
+        self._keeper.save_if_new()
+
+    # -- what it says -------------------------------------------------------------------------------------------------
 
     def _begun(self) -> Begun:
         trainer = self._run.trainer
         splits, state = trainer.splits, trainer.state
-        live = {field.name: getattr(trainer.hyperparameters, field.name) for field in dataclasses.fields(trainer.hyperparameters)}
         return Begun(
             step=state.step,
             epoch=state.batches.epoch,
-            hyperparameters=live,
+            hyperparameters=self._hyperparameters(),
             sizes=state.network.sizes,
             parameters=state.network.parameters.size,
             examples=(splits.train.examples, *(part.examples if part is not None else 0 for part in (splits.dev, splits.test))),
             task=splits.task.value,
             blas_threads=blas_threads(),
-            history=tuple(SeriesSent(name, series.tensor()) for name, series in self._run.history.series.items() if len(series)),
+            history=self._curves(),
+            read_only=self._keeper.read_only,
         )
+
+    def _tell_where(self, moved: bool) -> None:
+        if moved:
+            state = self._run.trainer.state
+            place = state.step, state.batches.epoch, state.batches.progress
+            self._send(Arrived(*place, self._hyperparameters(), self._curves()))
+        self._send(self._branches())
+        self._remark()
+
+    def _look_around(self, moved: bool) -> None:
+        """Scores and layers at another place; they take longer than everything else, and so come last."""
+        if moved and self._run.trainer.state.step:
+            self._send(self._run.trainer.evaluate(None))
+
+    def _remark(self) -> None:
+        if self._run.remark:
+            self._send(Remark(self._run.remark))
+
+    def _hyperparameters(self) -> dict[str, Value]:
+        h = self._run.trainer.hyperparameters
+        return {field.name: getattr(h, field.name) for field in dataclasses.fields(h)}
+
+    def _curves(self) -> tuple[SeriesSent, ...]:
+        return tuple(SeriesSent(name, series.tensor()) for name, series in self._run.history.series.items() if len(series))
+
+    def _branches(self) -> Branches:
+        session = self._run.session
+        sent = []
+        for branch in session.branches:
+            series = self._run.history_of(branch.name).series if branch.name != session.current else {}
+            curves = tuple(SeriesSent(name, series[name].tensor()) for name in ("cost", "dev_cost") if name in series)
+            plain = dataclasses.replace(branch, marks=(), stops=tuple(dataclasses.replace(s, rows=()) for s in branch.stops))
+            sent.append(BranchSent(plain, curves))
+        return Branches(tuple(sent), session.current, self._run.left)
 
     def _due(self) -> bool:
         now = self._clock()
@@ -103,56 +219,119 @@ class Host:
         self._flushed = now
         return True
 
+    def _flush(self) -> None:
+        steps = self._run.flush()
+        if steps is not None:
+            self._send(steps)
+
+    def _travelled(self, done: int, total: int) -> None:
+        if self._clock() - self._departed > PATIENCE_SECONDS and self._due():
+            self._send(Travelling(done, total))
+            while not self._inbox.empty():
+                order = self._inbox.get()
+                if order is None or isinstance(order, Quit):
+                    raise _End(saving=order is None)
+                self._early.append(order)
+
+    # -- what it is told ----------------------------------------------------------------------------------------------
+
     def _commands(self, step: int) -> Iterable[Command]:
         """Asked between any two steps, and nearly always there is nothing."""
-        if self._paused or self._stepping or not self._inbox.empty():
+        if self._paused or self._stepping or self._given or not self._idle or self._keeper.due(self._flushed):
             return self._orders(step)
         return ()
+
+    @property
+    def _idle(self) -> bool:
+        return not self._early and self._inbox.empty()
+
+    def _next(self) -> Order | None:
+        """The next order; while none comes, what is new is saved when it is time."""
+        if self._early:
+            return self._early.popleft()
+        while True:
+            try:
+                return self._inbox.get(timeout=self._keeper.patience)
+            except Empty:
+                self._keep()
 
     def _orders(self, step: int) -> Iterator[Command]:
         """Carry out what was ordered, and wait here while paused."""
         if self._stepping:
             self._stepping = False
             self._pause()
-        while self._paused or not self._inbox.empty():
-            order = self._inbox.get()
+        while self._given:
+            yield self._given.popleft()
+        while True:
+            if self._idle:
+                self._keep()
+                if not self._paused:
+                    return
+            order = self._next()
             match order:
+                case SetHyperparameter(name=name, value=value) if self._keeper.read_only:
+                    self._send(CommandRejected(step, name, value, READ_ONLY))
+                case _ if self._keeper.read_only and isinstance(order, CHANGING):
+                    self._send(Remark(READ_ONLY))
                 case SetHyperparameter():
                     yield order
+                case Undo(model=False):
+                    yield from self._taken_back(undoable(self._run.session.branch.edits), "undo")
+                case Redo() if not self._run.left:
+                    yield from self._taken_back(redoable(self._run.session.branch.edits), "redo")
                 case Pause():
                     self._pause()
                 case Resume():
-                    if self._paused:
-                        self._paused = False
-                        self._send(Resumed(step))
+                    self._resume(step)
                 case TakeStep():
                     self._paused, self._stepping = False, True
                     return
                 case Save(path=path):
-                    self._save(path)
+                    self._flush()
+                    self._keeper.save(path)
+                case Quit():
+                    raise _End(saving=False)
+                case None:
+                    self._flush()
+                    raise _End(saving=True)
                 case Begin():
                     pass  # it has begun
-                case Quit():
-                    raise _End
-                case None:
-                    if self._autosave:
-                        self._save(self._autosave)
-                    raise _End
+                case _:
+                    self._flush()
+                    raise _Errand(order)
+
+    def _taken_back(self, number: int, what: str) -> Iterator[Command]:
+        if number:
+            yield taking_back(self._run.session.branch.edits, number)
+        else:
+            self._send(Remark(f"There is no edit to {what}."))
+
+    def _keep(self) -> None:
+        if self._keeper.due(self._clock()):
+            self._flush()
+            self._keeper.save_if_new()
+
+    def _resume(self, step: int) -> None:
+        if self._paused:
+            self._paused = False
+            self._send(Resumed(step))
 
     def _pause(self) -> None:
         self._paused, self._stepping = True, False
-        steps = self._run.flush()
-        if steps is not None:
-            self._send(steps)
+        self._flush()
         self._send(Paused(self._run.trainer.state.step))
 
-    def _save(self, path: str) -> None:
-        steps = self._run.flush()
-        if steps is not None:
-            self._send(steps)
-        try:
-            session = self._run.save(Path(path))
-        except SaveError as error:
-            self._send(SaveFailed(path, str(error)))
-        else:
-            self._send(Saved(path, session.step))
+    def _carry_out(self, order: Order) -> None:
+        self._departed = self._clock()
+        before = self._run.journeys
+        onward = carry_out(order, self._run, self._send)
+        moved = self._run.journeys != before
+        self._given.extend(onward.commands)
+        self._until = onward.until if moved or onward.trains is not None else self._until
+        self._tell_where(moved)
+        self._keeper.edited = True
+        if onward.trains is False and not self._paused:
+            self._pause()
+        elif onward.trains:
+            self._resume(self._run.trainer.state.step)
+        self._look_around(moved)

@@ -8,7 +8,8 @@ from typing import Any, get_args, get_origin
 import msgspec
 import numpy as np
 
-from workbench.runtime.messages import Order, Report
+from workbench.runtime.orders import Order
+from workbench.runtime.reports import Report
 
 LENGTH = struct.Struct("<I")
 MAX_BYTES = 256 * 2**20

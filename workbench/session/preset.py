@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import workbench
 from workbench.data.sources import SOURCES
+from workbench.engine.commands import Planned
 from workbench.hyperparameters import (
     SECTIONS,
     TABLE,
@@ -24,7 +25,6 @@ from workbench.hyperparameters import (
     Hyperparameters,
     InvalidValue,
     Scalar,
-    Spec,
     UnknownName,
     Value,
     assign,
@@ -32,8 +32,9 @@ from workbench.hyperparameters import (
     find,
 )
 from workbench.session.errors import InputError, Problems
+from workbench.session.plan import check_value, plan_from, plan_to_tables
 from workbench.session.text import clean
-from workbench.session.toml import Reader, Table, parse_toml, read_bounded, shown
+from workbench.session.toml import Reader, Table, parse_toml, read_bounded, write_keys, write_table
 
 MAX_BYTES = 256 * 2**10
 MAX_TITLE = 200
@@ -56,6 +57,7 @@ class Preset:
     data: DataSettings
     network: Architecture
     training: Hyperparameters
+    plan: tuple[Planned, ...] = ()
 
     def with_value(self, name: str, value: object) -> Preset:
         """A copy with one setting changed, `name` as in `hyperparameters.find`.
@@ -101,19 +103,6 @@ def _respread(keep_prob: tuple[float, ...], layers: int) -> tuple[float, ...]:
     return (keep_prob[0] if keep_prob else cast(float, TABLE["keep_prob"].default),) * layers
 
 
-def check_value(spec: Spec, layer: int | None, value: object) -> Value:
-    """`value` in the table's own type, for all layers or for one. Raises `InvalidValue`."""
-    if layer is not None and isinstance(value, (list, tuple)):
-        raise InvalidValue(f"{shown(value)}: expected a single value for one layer")
-    try:
-        return spec.check(value)
-    except InvalidValue:
-        raise
-    except (ValueError, RecursionError):
-        # The table cannot show a number of thousands of digits, or tables nested hundreds deep.
-        raise InvalidValue(f"{shown(value)}: expected {spec.expected}") from None
-
-
 def parse_preset(table: Table, where: str, name: str) -> Preset:
     """The preset of a TOML document's top table. Raises one `InputError` with all problems, each named after `where`."""
     problems = Problems(where)
@@ -130,7 +119,7 @@ def read_preset(path: str | os.PathLike[str]) -> Preset:
 
 def preset_from(reader: Reader, name: str) -> Preset:
     """The preset of one table, its problems noted with the reader; of no use where there are any."""
-    reader.only(("title", "description", *SECTIONS))
+    reader.only(("title", "description", *SECTIONS, "plan"))
     title = reader.text("title", MAX_TITLE, name[:MAX_TITLE])
     description = reader.text("description", MAX_DESCRIPTION, "")
     values: dict[str, dict[str, Value]] = {}
@@ -153,7 +142,25 @@ def preset_from(reader: Reader, name: str) -> Preset:
     if all(good.values()):
         for key, message in conflicts(data, network, training):
             reader.wrong(key, message)
-    return Preset(name=name, title=title, description=description, data=data, network=network, training=training)
+    plan = plan_from(reader)
+    if not reader.problems:
+        _try_plan(reader, data, network, training, plan)
+    return Preset(name=name, title=title, description=description, data=data, network=network, training=training, plan=plan)
+
+
+def _try_plan(
+    reader: Reader, data: DataSettings, network: Architecture, training: Hyperparameters, plan: tuple[Planned, ...]
+) -> None:
+    """Note what of the plan does not fit the network, or what is in force by then."""
+    for number, each in enumerate(plan, start=1):
+        try:
+            training = assign(training, each.name, each.value)
+        except InvalidValue as error:
+            reader.wrong(f"plan[{number}].value", str(error))
+            return
+        for _, message in conflicts(data, network, training):
+            reader.wrong(f"plan[{number}].value", message)
+            return
 
 
 def _section(reader: Reader, section: str) -> tuple[dict[str, Value], bool]:
@@ -202,7 +209,18 @@ def preset_to_table(preset: Preset) -> dict[str, Any]:
     for name in unused(preset.data):
         del table["data"][name]
     table["training"]["keep_prob"] = _collapsed(preset.training.keep_prob)
+    if preset.plan:
+        table["plan"] = plan_to_tables(preset.plan)
     return table
+
+
+def preset_to_toml(preset: Preset) -> str:
+    """A preset's file; `parse_preset` gives the same preset back."""
+    table = preset_to_table(preset)
+    parts = [write_keys({key: table[key] for key in ("title", "description")})]
+    parts += [write_table(section, table[section]) for section in SECTIONS]
+    parts += [write_table("plan", each, array=True) for each in table.get("plan", ())]
+    return "\n".join(parts)
 
 
 def _collapsed(keep_prob: tuple[float, ...]) -> Scalar | tuple[float, ...]:

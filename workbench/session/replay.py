@@ -1,4 +1,4 @@
-"""Replay: train again from preset, seed and timeline, and compare every hash on the way."""
+"""Replay: train every branch again from preset, seed and timeline, and compare every hash on the way."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged, StepTaken
-from workbench.engine.trainer import Until
-from workbench.session.run import environment, fix_blas_threads, new_trainer, scripted
-from workbench.session.session import Result, Session
+from workbench.engine.events import CommandRejected, Diverged, HyperparameterChanged, StepTaken, StoppedEarly
+from workbench.engine.trainer import Trainer, Until
+from workbench.session.environment import environment, fix_blas_threads
+from workbench.session.run import new_trainer
+from workbench.session.session import Branch, Place, Result, Session
+from workbench.session.snapshots import Kind, Snapshots
+from workbench.session.timeline import Script, hyperparameters_at, past
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a replay found.
+    """What a replay found on a branch.
 
     Attributes:
+        branch: its name.
         identical: every hash is the same, to the last step.
         through_step: the last step that was shown to be the same.
         first_difference: the first step at which something differs, or None.
@@ -26,6 +30,7 @@ class Replay:
         largest_gap: in another environment, the largest relative difference of the final costs; None if not compared.
     """
 
+    branch: str
     identical: bool
     through_step: int
     first_difference: int | None
@@ -34,60 +39,117 @@ class Replay:
     largest_gap: float | None = None
 
 
-def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> Replay:
-    """Train the session again. `progress` is told each step."""
-    marks = {mark.step: mark.hash for mark in session.marks}
-    recorded = [(edit.step, edit.name, edit.old, edit.new) for edit in session.edits]
-    diverged = {each.step for each in session.divergences}
+def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> tuple[Replay, ...]:
+    """Train every branch again, a parent before its children, which go on from where they left it.
+
+    `progress` is told each step that is trained.
+    """
     trainer = new_trainer(session)
     fix_blas_threads(session, trainer)
     other = _other_environment(session)
-    edits = scripted(session.edits)
-    through = 0
-    first: Replay | None = None
-
-    def differs(step: int, reason: str) -> Replay:
-        return first or Replay(False, through, step, reason, other)
-
-    if not marks:
-        return differs(0, "the session has no state hashes to compare with")
-    if 0 in marks and trainer.state.digest() != marks[0]:
-        return differs(0, "the state at the start is another")
-    while True:  # once more after each divergence that was recorded
-        for event in trainer.run(edits, Until(steps=session.step)):
-            match event:
-                case StepTaken(step=step):
-                    progress(step)
-                    if step in marks and first is None:
-                        if trainer.state.digest() == marks[step]:
-                            through = step
-                            continue
-                        first = differs(step, "the state after this step is another")
-                        if not other:
-                            return first
-                case HyperparameterChanged():
-                    expected = recorded.pop(0)
-                    if (event.step, event.name, event.old, event.new) != expected:
-                        was = f"{expected[1]} {expected[2]} → {expected[3]}"
-                        return differs(event.step, f"the edit here is {event.name} {event.old} → {event.new}, recorded was {was}")
-                case CommandRejected():
-                    return differs(event.step, f"the edit of {event.name} is refused: {event.reason}")
-                case Diverged():
-                    if event.step - 1 not in diverged:
-                        return differs(event.step, f"it diverges: {event.reason}")
-                    diverged.discard(event.step - 1)
-                case Finished() if recorded:
-                    return differs(session.step, f"an edit at step {recorded[0][0]} lies beyond the last step")
-                case Finished() if first is not None:
-                    return dataclasses.replace(first, largest_gap=_largest_gap(session.result, event))
-                case Finished() if through != session.step or max(marks) > session.step:
-                    return differs(session.step, "the last step of the session is not the one that its last state hash is of")
-                case Finished():
-                    return Replay(True, through, None, "", other)
+    known = Snapshots()
+    known.add(past(session.branch, Place(0, 0)), Kind.START, trainer.state.snapshot())
+    return tuple(_Again(session, branch, trainer, known, other, progress).train() for branch in session.branches)
 
 
-def _largest_gap(was: Result | None, now: Finished) -> float | None:
-    pairs = [(was.train, now.train), (was.dev, now.dev), (was.test, now.test)] if was is not None else []
+class _Again:
+    """One branch, trained again."""
+
+    def __init__(
+        self, session: Session, branch: Branch, trainer: Trainer, known: Snapshots, other: tuple[str, ...],
+        progress: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        self.branch, self.trainer, self.known, self.other, self.progress = branch, trainer, known, other, progress
+        self.marks = {mark.step: mark.hash for mark in branch.marks}
+        self.forks = {each.fork for each in session.branches if each.parent == branch.name}
+        kept = known.nearest(branch, branch.tip)
+        assert kept is not None  # the start is
+        self.start = Place(kept.past.step, len(kept.past.edits))
+        self.script = Script(branch, self.start)
+        trainer.state.restore(kept.snapshot)
+        trainer.stand(hyperparameters_at(session.preset, branch, self.start))
+        self.through = 0
+        self.first: Replay | None = None
+
+    def train(self) -> Replay:
+        branch, state = self.branch, self.trainer.state
+        if not self.marks:
+            return self.differs(0, "the session has no state hashes to compare with")
+        self.compare(self.start.step)
+        if self.first is not None and not self.other:
+            return self.first
+        ended = False
+        while not ended:
+            # A stop at the very end was come to by trying one step more.
+            beyond = any(stop.step == branch.step for stop in self.script.waiting)
+            stopped = None
+            run = self.trainer.run(self.script, Until(steps=branch.step + beyond))
+            for event in run:
+                match event:
+                    case StepTaken(step=step):
+                        found = self.step(step)
+                        if found is not None:
+                            return found
+                    case HyperparameterChanged(planned=False):
+                        edit = branch.edits[self.script.given - 1]
+                        if (event.step, event.name, event.old, event.new) != (edit.step, edit.name, edit.old, edit.new):
+                            was = f"recorded was {edit.name} {edit.old} → {edit.new}"
+                            return self.differs(event.step, f"the edit here is {event.name} {event.old} → {event.new}, {was}")
+                    case CommandRejected():
+                        return self.differs(event.step, f"the edit of {event.name} is refused: {event.reason}")
+                    case Diverged() | StoppedEarly():
+                        stopped = event
+                    case _:
+                        pass
+            ended = stopped is None
+            if isinstance(stopped, Diverged | StoppedEarly) and not self.script.stopped(state.step):
+                what = f"it diverges: {stopped.reason}" if isinstance(stopped, Diverged) else "it stops early"
+                return self.differs(stopped.step, what)
+        return self.end()
+
+    def step(self, step: int) -> Replay | None:
+        """After each step: what differs, if the replay should end with it."""
+        self.progress(step)
+        self.compare(step)
+        if step in self.forks:
+            self.known.add(past(self.branch, Place(step, self.script.given)), Kind.TIP, self.trainer.state.snapshot())
+        waiting = self.script.waiting
+        if waiting and waiting[0].step < step:
+            return self.differs(step, f"it did not stop after step {waiting[0].step}, as recorded ({waiting[0].reason})")
+        return self.first if self.first is not None and not self.other else None
+
+    def compare(self, step: int) -> None:
+        if step not in self.marks or self.first is not None:
+            return
+        if self.trainer.state.digest() == self.marks[step]:
+            self.through = step
+        else:
+            where = "at the start" if not step else "after this step"
+            self.first = self.differs(step, f"the state {where} is another")
+
+    def differs(self, step: int, reason: str) -> Replay:
+        return self.first or Replay(self.branch.name, False, self.through, step, reason, self.other)
+
+    def end(self) -> Replay:
+        branch = self.branch
+        if self.script.given < len(branch.edits):
+            step = branch.edits[self.script.given].step
+            return self.differs(branch.step, f"an edit at step {step} lies beyond the last step")
+        if self.first is not None:
+            return dataclasses.replace(self.first, largest_gap=self.largest_gap())
+        if self.through != branch.step or max(self.marks) > branch.step:
+            return self.differs(branch.step, "the last step of the session is not the one that its last state hash is of")
+        return Replay(branch.name, True, self.through, None, "", self.other)
+
+    def largest_gap(self) -> float | None:
+        was, now = self.branch.result, self.trainer.finish()
+        if was is None or was.step != now.step:
+            return None
+        return _largest_gap(was, Result(now.step, now.epoch, now.train, now.dev, now.test))
+
+
+def _largest_gap(was: Result, now: Result) -> float | None:
+    pairs = ((was.train, now.train), (was.dev, now.dev), (was.test, now.test))
     costs = [(then.cost, here.cost) for then, here in pairs if then is not None and here is not None]
     return max((abs(then - here) / max(abs(then), abs(here), 1e-12) for then, here in costs), default=None)
 

@@ -1,30 +1,45 @@
-"""A session: one run as values. The preset, the seed and the timeline make it; marks and result are its proof.
+"""A session: a preset, a seed, and the branches that were trained from them, as values.
 
-Owns what a session holds. Knows neither its TOML form (`notebook`) nor its files (`store`).
+Preset, seed and a branch's timeline make a run; marks and result are its proof. Owns what a session holds. Knows neither
+its TOML form (`notebook`) nor its files (`store`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.engine.events import Score as Score
 from workbench.hyperparameters import Value
 from workbench.session.preset import Preset
 
-# The version of the file form; a reader refuses what is newer than itself.
-FORMAT = 1
+# The version of the file form; a reader refuses any other.
+FORMAT = 2
+MAIN = "main"
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A hyperparameter changed after `step` steps were done; `name` may be one layer's, as `keep_prob.2`."""
+    """A hyperparameter changed after `step` steps were done; `name` may be one layer's, as `keep_prob.2`.
+
+    `undoes` is the number (from 1, in its branch) of the edit that this one takes back; 0 for an edit in its own right.
+    """
 
     step: int
     name: str
     old: Value
     new: Value
     note: str = ""
+    undoes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody wrote down after `step` steps."""
+
+    step: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +62,70 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Divergence:
-    """A guard's stop after `step` steps, and why."""
+class Stop:
+    """Training stopped by itself after `step` steps and `edits` edits: the guard, or early stopping.
+
+    Attributes:
+        reason: what happened, for people.
+        rows: the train examples of the mini-batch that was not committed.
+        passed: the user went on anyway. What was not finite was left out then, what had risen was committed.
+    """
 
     step: int
+    edits: int
     reason: str
+    rows: tuple[int, ...] = ()
+    passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best dev cost so far, and after how many steps it was found."""
+
+    step: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point in a branch: so many steps done, so many of its edits taken."""
+
+    step: int
+    edits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One timeline, from step 0 to its tip, whole: what it shares with its parent included.
+
+    Attributes:
+        name: its own among the session's branches.
+        parent: the branch it left after `fork` steps; None for the first.
+        note: what somebody wrote about it.
+        edits, notes, stops, marks: in order of their steps.
+        step: steps done at its tip.
+        best: best dev cost on the way.
+        result: scores at the last evaluation.
+        checkpoint: bare name of the file beside the session's own with the tensors at the tip.
+    """
+
+    name: str = MAIN
+    parent: str | None = None
+    fork: int = 0
+    note: str = ""
+    edits: tuple[Edit, ...] = ()
+    notes: tuple[Note, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    step: int = 0
+    best: Best | None = None
+    result: Result | None = None
+    checkpoint: str | None = None
+
+    @property
+    def tip(self) -> Place:
+        """Its last place."""
+        return Place(self.step, len(self.edits))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,37 +142,37 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One run. `edits`, `marks` and `divergences` are in order of their steps.
+    """A preset, a seed and what was trained from them; `current` names the branch that training goes on with.
 
-    `checkpoint` is the bare name of the file beside the session's own that holds the tensors at `step`.
+    A parent stands before its children.
     """
 
     preset: Preset
     seed: int
-    edits: tuple[Edit, ...] = ()
-    marks: tuple[Mark, ...] = ()
-    divergences: tuple[Divergence, ...] = ()
-    result: Result | None = None
+    branches: tuple[Branch, ...] = (Branch(),)
+    current: str = MAIN
     environment: Environment | None = None
-    checkpoint: str | None = None
+
+    @property
+    def branch(self) -> Branch:
+        """The current one."""
+        return self.named(self.current)
+
+    def named(self, name: str) -> Branch:
+        """The branch of that name. Raises `LookupError`."""
+        for each in self.branches:
+            if each.name == name:
+                return each
+        raise LookupError(f"{name}: no such branch")
+
+    def with_branch(self, **changes: Any) -> Session:
+        """With the current branch changed."""
+        changed = dataclasses.replace(self.branch, **changes)
+        return dataclasses.replace(
+            self, branches=tuple(changed if each.name == self.current else each for each in self.branches), current=changed.name
+        )
 
     @property
     def step(self) -> int:
-        """Steps done when it was saved."""
-        return self.result.step if self.result else 0
-
-    def with_edit(self, edit: Edit) -> Session:
-        """With one more edit, the last by its step."""
-        return dataclasses.replace(self, edits=(*self.edits, edit))
-
-    def with_mark(self, mark: Mark) -> Session:
-        """With one more mark, the last by its step."""
-        return dataclasses.replace(self, marks=(*self.marks, mark))
-
-    def with_divergence(self, divergence: Divergence) -> Session:
-        """With one more divergence, the last by its step."""
-        return dataclasses.replace(self, divergences=(*self.divergences, divergence))
-
-    def with_result(self, result: Result) -> Session:
-        """With this result instead of the one it had."""
-        return dataclasses.replace(self, result=result)
+        """Steps done on the current branch."""
+        return self.branch.step

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from workbench.session.checkpoint import Facts, Tensors, checksum, read_checkpoint, write_checkpoint
 from workbench.session.errors import CheckpointError, InputError, SaveError, reason_of
 from workbench.session.files import write_atomically
+from workbench.session.lock import SessionLock
 from workbench.session.notebook import parse_session, session_to_toml
 from workbench.session.session import Session
 from workbench.session.text import clean
@@ -28,29 +30,47 @@ _NUMBERED = re.compile(r"(.*?)(\d*)")
 _OWN_NAME = re.compile(r".*\.step-\d{6,}-([0-9a-f]{8})\.safetensors", re.DOTALL)
 
 
-def save(session: Session, tensors: Tensors, facts: Facts, path: str | os.PathLike[str]) -> None:
-    """Write the session's checkpoint, then the session that names it, then remove the checkpoints before it.
+def save(session: Session, states: Mapping[str, tuple[Tensors, Facts]], path: str | os.PathLike[str]) -> Session:
+    """Write a checkpoint for each branch in `states`, then the session that names them, then remove those no branch names.
+
+    A branch that is not in `states` keeps the checkpoint it has. Returns the session as it stands on disk.
 
     Raises:
-        SaveError: the session that was there before, and its checkpoint, are still there and can be loaded
+        SaveError: the session that was there before, and its checkpoints, are still there and can be loaded
             (with `in_place` the new ones can).
     """
     target = Path(os.path.realpath(path))
-    checkpoint = target.with_name(f"{target.stem}.step-{session.step:06d}-{_short(path, tensors, facts)}.safetensors")
-    text = session_to_toml(dataclasses.replace(session, checkpoint=checkpoint.name))
+    if target.suffix != ".toml":
+        raise SaveError(path, "the name of a session's file ends in .toml")  # its checkpoints are named after the rest
+    files = {name: _checkpoint_file(target, session.named(name).step, *state) for name, state in states.items()}
+    branches = tuple(
+        dataclasses.replace(each, checkpoint=files[each.name].name) if each.name in files else each for each in session.branches
+    )
+    session = dataclasses.replace(session, branches=branches)
+    text = session_to_toml(session)
     _try_reading(text, path)
-    # It has the same content then, and the session on disk may name it.
-    was_there = os.path.exists(checkpoint)
+    written: list[Path] = []
     try:
-        write_checkpoint(checkpoint, tensors, facts)
+        for name, (tensors, facts) in states.items():
+            # One that is there should have the same content, and the session on disk may name it.
+            if not os.path.exists(files[name]):
+                written.append(files[name])
+            write_checkpoint(files[name], tensors, facts)
         write_atomically(path, text.encode())
     except SaveError as error:
-        if not was_there and not (error.in_place and error.path == os.fspath(path)):
-            _remove(checkpoint)
+        if not (error.in_place and error.path == os.fspath(path)):
+            for each in written:
+                _remove(each)
         raise
+    named = {branch.checkpoint for branch in branches}
     for each in _checkpoints(target):
-        if each.name != checkpoint.name:
+        if each.name not in named:
             _remove(each)
+    return session
+
+
+def _checkpoint_file(target: Path, step: int, tensors: Tensors, facts: Facts) -> Path:
+    return target.with_name(f"{target.stem}.step-{step:06d}-{_short(target, tensors, facts)}.safetensors")
 
 
 def read_session(path: str | os.PathLike[str]) -> Session:
@@ -59,22 +79,28 @@ def read_session(path: str | os.PathLike[str]) -> Session:
 
 
 def load_session(path: str | os.PathLike[str]) -> tuple[Session, dict[str, np.ndarray[Any, Any]], dict[str, str]]:
-    """The session in a file, and its checkpoint's tensors and facts.
+    """The session in a file, and the tensors and facts of its current branch. Raises `InputError` and `CheckpointError`."""
+    session = read_session(path)
+    return session, *load_branch(session, session.current, path)
+
+
+def load_branch(
+    session: Session, name: str, path: str | os.PathLike[str]
+) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """The tensors and facts of a branch of the session that was read from `path`.
 
     Raises:
-        InputError: the session itself cannot be read.
-        CheckpointError: its checkpoint is missing, damaged or another's. `read_session` gives the session still,
-            and the run can be repeated from it.
+        CheckpointError: the checkpoint is missing, damaged or another's. The branch can be trained again from its edits.
     """
-    session = read_session(path)
-    if session.checkpoint is None:
+    wanted = session.named(name).checkpoint
+    if wanted is None:
         raise CheckpointError(path, "the session has no checkpoint")
-    checkpoint = Path(os.path.realpath(path)).with_name(session.checkpoint)
+    checkpoint = Path(os.path.realpath(path)).with_name(wanted)
     tensors, facts = read_checkpoint(checkpoint)
-    own = _OWN_NAME.fullmatch(session.checkpoint)
+    own = _OWN_NAME.fullmatch(wanted)
     if own and not checksum(tensors, facts).startswith(own[1]):
         raise CheckpointError(checkpoint, "its content is not what its name says: another checkpoint was put in its place")
-    return session, tensors, facts
+    return tensors, facts
 
 
 def list_sessions(folder: str | os.PathLike[str]) -> list[Path]:
@@ -103,6 +129,29 @@ def fresh_name(folder: str | os.PathLike[str], preset_name: str) -> Path:
         raise InputError(f"{clean(os.fspath(folder))}: {reason_of(error)}") from None
     used = [int(match[1]) for name in names if (match := pattern.fullmatch(name))]
     return Path(folder) / f"{base}-{max(used, default=0) + 1}.toml"
+
+
+def claim(folder: str | os.PathLike[str], preset_name: str) -> SessionLock:
+    """A lock, held, on a session that is not there yet. Raises `InputError`."""
+    path = fresh_name(folder, preset_name)
+    base, _, number = path.stem.rpartition("-")
+    for n in range(int(number), int(number) + 1000):
+        lock = SessionLock(path.with_name(f"{base}-{n}.toml"))
+        if lock.acquire():
+            if not lock.path.exists():
+                return lock
+            lock.release()
+    raise InputError(f"{clean(os.fspath(folder))}: no name is left for a session of {clean(preset_name, 40)}")
+
+
+def sweep(path: str | os.PathLike[str]) -> None:
+    """Remove what a writer that was killed left half written. Only whoever holds the session's lock may."""
+    target = Path(os.path.realpath(path))
+    pattern = re.compile(rf"\.{re.escape(target.stem)}(\.toml|\.step-\d+-[0-9a-f]{{8}}\.safetensors)\.[0-9a-f]{{12}}\.tmp")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(target.parent):
+            if pattern.fullmatch(name):
+                _remove(target.with_name(name))
 
 
 def _short(path: str | os.PathLike[str], tensors: Tensors, facts: Facts) -> str:

@@ -167,10 +167,16 @@ def shown(value: object) -> str:
 
 
 def write_table(name: str, table: Table, array: bool = False) -> str:
-    """`[name]` (or `[[name]]` with `array`) and a line for each key; tables in it follow, in their order."""
+    """`[name]` (or `[[name]]` with `array`) and a line for each key; tables and lists of tables in it follow, in their order."""
     head = f"[[{name}]]\n" if array else f"[{name}]\n"
-    flat = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
-    nested = [write_table(f"{name}.{key}", value) for key, value in table.items() if isinstance(value, Mapping)]
+    flat, nested = {}, []
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            nested.append(write_table(f"{name}.{key}", value))
+        elif isinstance(value, list):
+            nested += [write_table(f"{name}.{key}", each, array=True) for each in value]
+        else:
+            flat[key] = value
     return "\n".join([head + write_keys(flat), *nested])
 
 

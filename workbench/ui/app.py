@@ -6,7 +6,6 @@ Imports what draws the first frame; NumPy, plotext and the engine's connection c
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.screen import WorkbenchScreen
 
 if TYPE_CHECKING:
+    from workbench.runtime.hangup import Hangup
     from workbench.session.opening import Opened
 
 
@@ -29,15 +29,21 @@ class WorkbenchApp(App[None]):
     TITLE = "Workbench"
     CSS_PATH = Path(__file__).with_name("workbench.tcss")
 
-    def __init__(self, folder: Path, opened: Opened | None = None) -> None:
-        """Sessions are kept in `folder`."""
+    def __init__(
+        self, folder: Path, opened: Opened | None = None, hangup: Hangup | None = None,
+        autosave_seconds: float = 10.0, snapshot_bytes: int = 256 * 2**20,
+    ) -> None:  # fmt: skip
+        """Sessions are kept in `folder`; `hangup` tells when the terminal, or the system, wants the app to end."""
         super().__init__()
+        self._hangup = hangup
+        self._keeping = autosave_seconds, snapshot_bytes
         self._folder, self._opened = folder, opened
 
     def on_mount(self) -> None:
         """The library, and on it what was named on the command line; told to end, the app ends as `q` does."""
-        # A hang-up needs no handler: the terminal is gone, the app dies of it, and the engine saves when it sees that.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: self.call_later(self.action_quit))
+        if self._hangup is not None:
+            loop = asyncio.get_running_loop()
+            self._hangup.watch(lambda: loop.call_soon_threadsafe(self.call_later, self.action_quit))
         self.install_screen(LibraryScreen(self._folder), "library")
         self.push_screen("library")
         if self._opened is not None:
@@ -53,9 +59,10 @@ class WorkbenchApp(App[None]):
 
         content = opened.content
         if isinstance(content, Session):
-            self.push_screen(TrainingScreen(content, opened.path, opened.path))
+            self.push_screen(TrainingScreen(content, opened.path, opened.path, *self._keeping))
         else:
-            self.push_screen(TrainingScreen(Session(preset=content, seed=1), self._new_path(content.name), None))
+            session = Session(preset=content, seed=1)
+            self.push_screen(TrainingScreen(session, self._new_path(content.name), None, *self._keeping))
 
     def _new_path(self, preset_name: str) -> Path:
         from workbench.session.errors import InputError

@@ -12,12 +12,14 @@ from workbench.engine.events import (
     Diverged,
     Evaluated,
     Finished,
+    GuardPassed,
     HyperparameterChanged,
+    StoppedEarly,
 )
 from workbench.engine.history import History, Series, StepsTaken
 from workbench.hyperparameters import TABLE, Value
-from workbench.runtime.messages import Begun, Paused, Report, Resumed, Saved
-from workbench.session.session import Session
+from workbench.runtime.reports import Arrived, Begun, Branches, Paused, Report, Resumed, Saved, Travelling
+from workbench.session.session import MAIN, Best, Branch, Edit, Session
 
 
 class Phase(StrEnum):
@@ -27,17 +29,27 @@ class Phase(StrEnum):
     TRAINING = "training"
     PAUSED = "paused"
     FINISHED = "finished"
-    DIVERGED = "diverged"
+    DIVERGED = "stopped by the guard"
+    EARLY = "stopped early"
     LOST = "engine lost"
+
+
+STOPPED = (Phase.DIVERGED, Phase.EARLY)
+GUARD, NOTE, PLAN = "guard", "note", "plan"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the timeline."""
+    """One line of the timeline: an edit, a note, or a stop (whose `name` is `guard`).
+
+    `edit` is the edit's number in its branch, from 1, and 0 for what is none; `note` is what somebody wrote about it.
+    """
 
     step: int
     name: str
     text: str
+    note: str = ""
+    edit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +81,48 @@ class Monitor:
     history: History = field(default_factory=History)
     evaluated: Evaluated | None = None
     finished: Finished | None = None
+    stop: Diverged | StoppedEarly | None = None
+    """Why training stopped by itself, until it goes on."""
     trouble: str = ""
+    branches: dict[str, Branch] = field(default_factory=dict)
+    current: str = MAIN
+    back: str = ""
+    """The branch that redo goes back to, if any."""
+    curves: dict[str, dict[str, Series]] = field(default_factory=dict)
+    """Cost and dev cost of the other branches."""
+    best: Best | None = None
+    travelling: Travelling | None = None
+    cursor: int | None = None
+    """The step at which all charts are read."""
+    compared: tuple[str, ...] = ()
+    """The branches that are drawn beside the current one."""
+    read_only: bool = False
     unsaved: bool = False
     """Whether there is something that quitting without saving would lose."""
     revision: int = 0
+    edits: list[Edit] = field(default_factory=list)
+    """Those of the current branch, in order."""
     _arrivals: deque[tuple[float, int]] = field(default_factory=deque)
+    _stood: int = 0
+    _stop_told: bool = False
 
     @classmethod
     def of(cls, session: Session) -> Monitor:
         """A monitor that knows the session's own timeline."""
         monitor = cls()
-        for edit in session.edits:
-            monitor.entries.append(Entry(edit.step, edit.name, f"{shown(edit.old)} → {shown(edit.new)}"))
-        for divergence in session.divergences:
-            monitor.entries.append(Entry(divergence.step, "diverged", divergence.reason))
-        monitor.entries.sort(key=lambda entry: entry.step)
+        monitor.branches = {branch.name: branch for branch in session.branches}
+        monitor.current = session.current
+        monitor._read_branch(session.branch)
         return monitor
+
+    def _read_branch(self, branch: Branch) -> None:
+        """The timeline and the best of a branch."""
+        self.edits = list(branch.edits)
+        entries = [_edit_entry(edit, number) for number, edit in enumerate(branch.edits, start=1)]
+        entries += [Entry(stop.step, GUARD, stop.reason + (" (passed)" if stop.passed else "")) for stop in branch.stops]
+        entries += [Entry(note.step, NOTE, note.text) for note in branch.notes]
+        self.entries = sorted(entries, key=lambda entry: entry.step)
+        self.best = branch.best
 
     def expect(self, name: str, value: Value) -> None:
         """An edit was sent; its row is pending until the engine answers."""
@@ -96,9 +134,9 @@ class Monitor:
         self.revision += 1
         match report:
             case StepsTaken():
-                self.unsaved = True
-                if self.phase in (Phase.FINISHED, Phase.DIVERGED):  # one step was ordered from there
-                    self.phase, self.trouble, self.finished = Phase.PAUSED, "", None
+                self.unsaved, self.back = True, ""
+                if self.phase in (Phase.FINISHED, *STOPPED):  # one step was ordered from there
+                    self._go_on(Phase.PAUSED)
                 self.step, self.epoch, self.progress = report.step, report.epoch, report.progress
                 self.learning_rate = float(report.learning_rate[-1])
                 self.history.take(report)
@@ -107,47 +145,90 @@ class Monitor:
                     self._arrivals.popleft()
             case Evaluated():
                 self.evaluated = report
-                if not self.begun or report.step > self.begun.step or not report.step:
+                if report.step > self._stood or not report.step:
                     self.history.take(report)
+                    if report.dev is not None and (self.best is None or report.dev.cost < self.best.cost):
+                        self.best = Best(report.step, report.dev.cost)
             case HyperparameterChanged():
                 self._changed(report)
             case CommandRejected():
                 self.rows[report.name] = RowState("refused", report.step, report.value, report.reason)
             case Begun():
                 self._begin(report)
+            case Arrived():
+                self._arrive(report)
+            case Branches():
+                self._take_branches(report)
+            case Travelling():
+                self.travelling = report
             case Paused(step=step):
-                self.step = step
+                self.step, self.travelling = step, None
+                self._stop_told = self.phase in STOPPED
                 self._arrivals.clear()
                 if self.phase in (Phase.STARTING, Phase.TRAINING):
                     self.phase = Phase.PAUSED
             case Resumed():
-                self.phase, self.trouble, self.finished = Phase.TRAINING, "", None
+                self._go_on(Phase.TRAINING)
+            case GuardPassed(step=step):
+                self.entries.append(Entry(step, GUARD, "passed: the next step is taken whatever the guard says"))
             case Finished():
                 self.phase, self.finished = Phase.FINISHED, report
             case Diverged():
-                self.phase = Phase.DIVERGED
+                self.phase, self.stop = Phase.DIVERGED, report
                 self.trouble = f"step {report.step:,} was not taken: {report.reason}"
-                self.entries.append(Entry(report.step - 1, "diverged", report.reason))
+                self.entries.append(Entry(report.step - 1, GUARD, report.reason))
+            case StoppedEarly():
+                self.phase, self.stop = Phase.EARLY, report
+                self.trouble = f"after step {report.step:,}: the dev cost was least, {report.cost:.4g}, at step {report.best:,}"
+                self.entries.append(Entry(report.step, GUARD, f"stopped early: the best is that of step {report.best:,}"))
             case Saved():
                 self.unsaved = False
             case _:
                 pass
 
+    def _go_on(self, phase: Phase) -> None:
+        self.phase, self.trouble, self.finished, self.stop, self._stop_told = phase, "", None, None, False
+
     def _begin(self, begun: Begun) -> None:
         self.begun = begun
-        self.step, self.epoch = begun.step, begun.epoch
-        self.hyperparameters = dict(begun.hyperparameters)
-        self.phase = Phase.TRAINING
-        self.trouble, self.finished, self.rows = "", None, {}
+        self._go_on(Phase.TRAINING)
+        self.read_only = begun.read_only
+        self._stand(begun)
+        self.unsaved = False
+
+    def _arrive(self, arrived: Arrived) -> None:
+        self.progress = arrived.progress
+        self._stand(arrived)
+        self.cursor, self.travelling, self.unsaved = None, None, True
+        if self.phase is Phase.FINISHED or self._stop_told:  # else it went there because it stopped
+            self._go_on(Phase.PAUSED)
+
+    def _stand(self, place: Begun | Arrived) -> None:
+        self.step, self.epoch = place.step, place.epoch
+        self._stood = place.step
+        self.hyperparameters = dict(place.hyperparameters)
+        self.rows = {}
         self.history = History()
-        for sent in begun.history:
+        for sent in place.history:
             self.history.series[sent.name] = Series.from_tensor(sent.values)
         curve = self.history.series["learning_rate"].curve()
         self.learning_rate = float(curve.mean[-1]) if len(curve.mean) else math.nan
-        self.unsaved = False
+        self._arrivals.clear()
+
+    def _take_branches(self, report: Branches) -> None:
+        self.branches = {sent.branch.name: sent.branch for sent in report.branches}
+        self.curves = {
+            sent.branch.name: {each.name: Series.from_tensor(each.values) for each in sent.curves} for sent in report.branches
+        }
+        if report.current != self.current:
+            left, self.current = self.current, report.current
+            self.compared = (*self.compared, left) if left in self.branches and left not in self.compared else self.compared
+        self.compared = tuple(name for name in self.compared if name in self.branches and name != self.current)
+        self.back, self.travelling = report.back, None
+        self._read_branch(self.branches[report.current])
 
     def _changed(self, report: HyperparameterChanged) -> None:
-        self.unsaved = True
+        self.unsaved, self.back = True, ""
         self.rows[report.name] = RowState("applied", report.step, report.new, report.effect)
         base, dot, layer = report.name.partition(".")
         if dot:
@@ -159,12 +240,22 @@ class Monitor:
         else:
             self.hyperparameters[base] = report.new
         effect = f" ({report.effect})" if report.effect else ""
-        self.entries.append(Entry(report.step, report.name, f"{shown(report.old)} → {shown(report.new)}{effect}"))
+        text = f"{shown(report.old)} → {shown(report.new)}{effect}"
+        if report.planned:
+            self.entries.append(Entry(report.step, report.name, text, PLAN))
+            return
+        self.edits.append(Edit(report.step, report.name, report.old, report.new, undoes=report.undoes))
+        self.entries.append(_edit_entry(self.edits[-1], len(self.edits), effect))
 
     def lost(self, reason: str) -> None:
         """The engine is gone."""
         self.phase, self.trouble = Phase.LOST, reason
         self.revision += 1
+
+    @property
+    def reach(self) -> int:
+        """The last step one can go to from here: further on where a branch was just left."""
+        return max(self.step, self.branches[self.back].step) if self.back in self.branches else self.step
 
     @property
     def steps_per_second(self) -> float:
@@ -185,6 +276,11 @@ class Monitor:
         assert isinstance(batch, int)
         steps = max(0.0, epochs - self.progress) * math.ceil(self.begun.examples[0] / batch)
         return steps / rate
+
+
+def _edit_entry(edit: Edit, number: int, effect: str = "") -> Entry:
+    undone = " ↶" if edit.undoes else ""
+    return Entry(edit.step, edit.name, f"{shown(edit.old)} → {shown(edit.new)}{effect}{undone}", edit.note, number)
 
 
 def symbol(name: str) -> str:

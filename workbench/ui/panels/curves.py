@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.reactive import reactive
 
 from workbench.engine.history import Curve
 from workbench.nn.ewma import smooth
+from workbench.session.branches import parting
 from workbench.session.text import clean
-from workbench.ui.monitor import Entry, Monitor, symbol
+from workbench.ui.monitor import GUARD, NOTE, Entry, Monitor, symbol
 from workbench.ui.panels.panel import Panel
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark, Rgb
 
@@ -23,21 +26,57 @@ PURPLE: Rgb = (204, 121, 167)
 GREY: Rgb = (120, 120, 120)
 LAYER_COLORS = (BLUE, ORANGE, GREEN, PURPLE, (240, 228, 66), (213, 94, 0))
 
+BRANCH_COLORS: tuple[Rgb, ...] = ((213, 94, 0), GREEN, PURPLE, (240, 228, 66), (0, 114, 178), ORANGE, (180, 180, 180), BLUE)
+
 BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 LONGEST_LABEL = 28
 WAITING = "  waiting for the first steps …"
 
 
-def marks(entries: list[Entry]) -> tuple[Mark, ...]:
-    """A mark for each entry of the timeline, those of one step together."""
-    texts: dict[int, list[str]] = {}
-    for entry in entries:
-        new = entry.text.rpartition("→ ")[2].split(" (")[0]
-        text = "✗ diverged" if entry.name == "diverged" else f"{symbol(entry.name)} {new}"
-        texts.setdefault(entry.step, []).append(text)
-    labels = {step: ", ".join(dict.fromkeys(each)) for step, each in texts.items()}
-    return tuple(Mark(float(step), clean(label, LONGEST_LABEL)) for step, label in labels.items())
+def branch_color(number: int) -> Rgb:
+    """The colour of the branch, or fork, of that number from 0: the same wherever it is drawn."""
+    return BRANCH_COLORS[number % len(BRANCH_COLORS)]
 
+
+def branch_marker(number: int) -> str:
+    """Its letter, which tells it apart without colours."""
+    return chr(ord("a") + number % 26)
+
+
+def lettered(x: NDArray[np.float64], y: NDArray[np.float64], number: int, apart: int) -> tuple[Line, Line]:
+    """A branch's curve in its colour, with its letter on it now and then."""
+    color = branch_color(number)
+    letters = slice(apart // 2, None, apart)
+    return (
+        Line(x.tolist(), y.tolist(), "braille", color),
+        Line(x[letters].tolist(), y[letters].tolist(), branch_marker(number), color, joined=False),
+    )
+
+
+def marks(monitor: Monitor) -> tuple[Mark, ...]:
+    """A mark for each entry of the timeline, those of one step together, and for the cursor."""
+    texts: dict[int, list[str]] = {}
+    if monitor.cursor is not None:
+        texts[monitor.cursor] = [f"◂▸ {monitor.cursor:,}"]
+    for entry in monitor.entries:
+        texts.setdefault(entry.step, []).append(_label(entry))
+    labels = {step: ", ".join(dict.fromkeys(each)) for step, each in texts.items()}
+    return tuple(Mark(float(step), clean(labels[step], LONGEST_LABEL)) for step in sorted(labels))
+
+
+def _label(entry: Entry) -> str:
+    if entry.name == GUARD:
+        return "✗ guard"
+    if entry.name == NOTE:
+        return f"✎ {entry.text}"
+    new = entry.text.rpartition("→ ")[2].split(" (")[0]
+    return f"{symbol(entry.name)} {new}"
+
+
+
+def cursor_only(monitor: Monitor) -> tuple[Mark, ...]:
+    """The mark of the cursor, where it is shown."""
+    return () if monitor.cursor is None else (Mark(float(monitor.cursor), f"◂▸ {monitor.cursor:,}"),)
 
 
 def band(curve: Curve) -> tuple[list[float], list[float]]:
@@ -83,7 +122,9 @@ class CostPanel(Panel):
         last = round(1 / (1 - self.beta))
         kind = "corrected" if self.corrected else "biased"
         self.border_title = f"{self.TITLE}{' (log)' if self.log_axis else ''}"
-        self.border_subtitle = f"· raw  ━ EWMA β {self.beta:g} ≈ last {last:,} steps, {kind}  ◆ dev"
+        branches, compared = (self._monitor.branches, self._monitor.compared) if self._monitor is not None else ({}, ())
+        letters = [f"  {branch_marker(n)} {clean(name, 16)}" for n, name in enumerate(branches) if name in compared]
+        self.border_subtitle = f"· raw  ━ EWMA β {self.beta:g} ≈ last {last:,} steps, {kind}  ◆ dev{''.join(letters[:4])}"
 
     def watch_beta_index(self) -> None:
         """Smooth anew."""
@@ -123,7 +164,24 @@ class CostPanel(Panel):
         ]
         dev = series["dev_cost"].curve(columns=max(4, chart.columns // 4))
         lines.append(Line(dev.step.tolist(), dev.mean.tolist(), "◆", ORANGE, joined=False))
-        chart.draw(Drawing(tuple(lines), marks(monitor.entries), log=self.log_axis))
+        lines += self._others(monitor, chart.columns)
+        self._describe()
+        chart.draw(Drawing(tuple(lines), marks(monitor), log=self.log_axis))
+
+    def _others(self, monitor: Monitor, columns: int) -> Iterator[Line]:
+        """The branches that are compared with this one, smoothed alike, from where they part."""
+        for number, name in enumerate(monitor.branches):
+            series = monitor.curves.get(name, {}).get("cost")
+            if name not in monitor.compared or series is None or not len(series):
+                continue
+            curve = series.curve()
+            biased, corrected = smooth(curve.mean, self.beta, curve.count)
+            average = corrected if self.corrected else biased
+            own = np.flatnonzero(curve.step >= parting(monitor.branches, name, monitor.current))
+            if not len(own):
+                continue
+            keep = own[np.unique(np.linspace(0, len(own) - 1, 2 * columns).astype(int))]
+            yield from lettered(curve.step[keep], average[keep], number, max(1, len(keep) // 8))
 
 
 class SecondPanel(Panel):
@@ -182,12 +240,12 @@ class SecondPanel(Panel):
             first = shift * (apart // 2)  # so that the two kinds of points do not hide each other
             lines.append(Line(x.tolist(), y.tolist(), "braille", color))
             points.append(Line(x[first::apart].tolist(), y[first::apart].tolist(), marker, color, joined=False))
-        return Drawing((*lines, *points), marks(monitor.entries), empty=WAITING)
+        return Drawing((*lines, *points), marks(monitor), empty=WAITING)
 
     def _learning_rate(self, monitor: Monitor, columns: int) -> Drawing:
         curve = monitor.history.series["learning_rate"].curve(columns=columns)
         x, y = band(curve)
-        return Drawing((Line(x, y, "braille", BLUE),), marks(monitor.entries), empty=WAITING)
+        return Drawing((Line(x, y, "braille", BLUE),), marks(monitor), empty=WAITING)
 
     def _gradients(self, monitor: Monitor, columns: int) -> Drawing:
         x, y = band(monitor.history.series["gradient_norm"].curve(columns=columns))
@@ -198,4 +256,4 @@ class SecondPanel(Panel):
             marker = str(number) if number < 10 else chr(ord("a") + (number - 10) % 26)
             color = LAYER_COLORS[(number - 1) % len(LAYER_COLORS)]
             lines.append(Line(curve.step.tolist(), curve.mean.tolist(), marker, color, joined=False))
-        return Drawing(tuple(lines), log=True, empty=WAITING)
+        return Drawing(tuple(lines), cursor_only(monitor), log=True, empty=WAITING)

@@ -119,7 +119,7 @@ def _cells(layer: LayerStatistics, last: int) -> dict[str, Text]:
         "units": str(layer.units),
         **{column: "–" if units is None else _range(units) for column, units in zip(NORM_COLUMNS, values, strict=True)},
         "‖dW‖": compact(layer.gradient_norm),
-        "‖ΔW‖/‖W‖": f"{layer.update_ratio:.0e}".replace("e-0", "e-"),
+        "‖ΔW‖/‖W‖": "–" if np.isnan(layer.update_ratio) else f"{layer.update_ratio:.0e}".replace("e-0", "e-"),
         "dead": "–" if output else f"{layer.dead:.0%}",
     }
     return {column: Text(cell) if column == "layer" else Text(f" {cell}", justify="right") for column, cell in cells.items()}
@@ -131,7 +131,9 @@ def _range(units: Vector) -> str:
 
 
 def compact(x: float) -> str:
-    """A number in at most six characters: `-.35`, `1.2`, `480`, `3e-5`."""
+    """A number in at most six characters: `-.35`, `1.2`, `480`, `3e-5`; `–` for what nobody has seen."""
+    if np.isnan(x):
+        return "–"
     if not x or not np.isfinite(x):
         return f"{x or 0.0:.0f}"
     size = abs(x)

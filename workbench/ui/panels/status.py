@@ -16,6 +16,7 @@ SYMBOLS = {
     Phase.PAUSED: "‖",
     Phase.FINISHED: "✓",
     Phase.DIVERGED: "✗",
+    Phase.EARLY: "✓",
     Phase.LOST: "✗",
 }
 
@@ -31,7 +32,9 @@ class StatusLine(Static):
         """Redraw."""
         for phase in Phase:
             self.set_class(monitor.phase is phase, f"-{phase.name.lower()}")
-        parts = [f"{self._run}", f"{SYMBOLS[monitor.phase]} {monitor.phase.value}"]
+        where = f" · {clean(monitor.current, 20)}" if len(monitor.branches) > 1 else ""
+        lock = " (read-only)" if monitor.read_only else ""
+        parts = [f"{self._run}{where}{lock}", f"{SYMBOLS[monitor.phase]} {monitor.phase.value}"]
         if monitor.begun is not None:
             epochs = monitor.hyperparameters["epochs"]
             parts += [f"step {monitor.step:,}", f"epoch {monitor.epoch}/{epochs}", self._error(monitor)]

@@ -1,44 +1,66 @@
-"""The timeline: every edit and stop of the run, with its step, the newest at the bottom."""
+"""The timeline: every edit, note and stop of the branch, with its step, the newest at the bottom."""
 
 from __future__ import annotations
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.widgets import RichLog
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 from workbench.session.text import clean
-from workbench.ui.monitor import Entry, Monitor, symbol
+from workbench.ui.monitor import GUARD, NOTE, PLAN, Entry, Monitor, symbol
 from workbench.ui.panels.panel import Panel
+
+SIGNS = {GUARD: "✗ guard", NOTE: "✎ note"}
 
 
 class TimelinePanel(Panel):
-    """A log that only grows."""
+    """A list that mostly grows."""
 
     TITLE = "5 Timeline"
     HELP = (
-        "Every edit with the step after which it was taken; it bites at the next step. Preset, seed and this list make the "
-        "run: `workbench replay` trains it again and compares every hash."
+        "Every edit with the step after which it was taken; it bites at the next step. ↶ took another edit back, ✗ is a stop of "
+        "the guard, ✎ a note. n writes a note on the line under the cursor. Preset, seed and this list make the run: `workbench "
+        "replay` trains it again and compares every hash; x turns it into a preset that makes the edits by itself."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._written: list[Entry] = []
-        self._empty = False
 
     def compose(self) -> ComposeResult:
-        """A log."""
-        yield RichLog(id="timeline", wrap=True, min_width=1, markup=False, highlight=False, auto_scroll=True)
+        """A list."""
+        yield OptionList(_nothing())
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The entry under the cursor."""
+        number = self.query_one(OptionList).highlighted
+        return self._written[number] if number is not None and number < len(self._written) else None
 
     def show(self, monitor: Monitor) -> None:
         """Write what is new; start over where the past has changed."""
-        log = self.query_one(RichLog)
-        if monitor.entries[: len(self._written)] != self._written or (self._empty and monitor.entries):
-            log.clear()
-            self._written, self._empty = [], False
-        for entry in monitor.entries[len(self._written) :]:
-            name = (f"{clean(symbol(entry.name), 30)}  ", "bold")
-            log.write(Text.assemble((f"{entry.step:>7,}  ", "dim"), name, clean(entry.text, 300)))
-            self._written.append(entry)
-        if not monitor.entries and not self._empty:
-            log.write(Text("No edits yet. Press e, choose a hyperparameter, change it.", "italic dim"))
-            self._empty = True
+        entries = self.query_one(OptionList)
+        if monitor.entries == self._written:
+            return
+        follows = entries.highlighted is None or entries.highlighted >= len(self._written) - 1
+        if not self._written or monitor.entries[: len(self._written)] != self._written:
+            entries.clear_options()
+            self._written = []
+        new = monitor.entries[len(self._written) :]
+        entries.add_options([_line(entry) for entry in new] or [_nothing()])
+        self._written += new
+        if follows and self._written:
+            entries.highlighted = len(self._written) - 1
+
+
+def _nothing() -> Option:
+    return Option(Text("No edits yet. Press e, choose a hyperparameter, change it.", "italic dim"), disabled=True)
+
+
+def _line(entry: Entry) -> Option:
+    name = SIGNS.get(entry.name) or clean(symbol(entry.name), 30)
+    text = Text.assemble((f"{entry.step:>7,}  ", "dim"), (f"{name}  ", "bold"), clean(entry.text, 300))
+    if entry.note:
+        text.append("  by the plan" if entry.note == PLAN and not entry.edit else f"  ✎ {clean(entry.note, 200)}", "italic")
+    return Option(text)

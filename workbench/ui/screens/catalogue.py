@@ -48,8 +48,9 @@ def _summary(opened: Opened) -> str:
     content = opened.content
     if isinstance(content, Preset):
         return clean(content.title, 60)
-    edits = f"{len(content.edits)} edit{'' if len(content.edits) == 1 else 's'}"
-    return f"step {content.step:,}, {edits}"
+    count = len(content.branch.edits)
+    branches = f", {len(content.branches)} branches" if len(content.branches) > 1 else ""
+    return f"step {content.step:,}, {count} edit{'' if count == 1 else 's'}{branches}"
 
 
 def _modified(path: Path) -> float:
@@ -87,12 +88,16 @@ def describe(found: Opened | InputError) -> Text:
 
 
 def _describe_session(text: Text, session: Session) -> None:
+    branch = session.branch
     text.append(f"Stopped after step {session.step:,}, seed {session.seed}\n")
-    if session.result is not None:
+    if len(session.branches) > 1:
+        text.append(f"on branch {clean(branch.name)} of {', '.join(clean(each.name, 30) for each in session.branches[:8])}\n")
+    if branch.result is not None:
         for name in ("train", "dev", "test"):
-            score = getattr(session.result, name)
+            score = getattr(branch.result, name)
             if score is not None:
                 text.append(f"{name:<6} cost {score.cost:.4g}  error {score.error:.4g}\n")
-    for edit in session.edits[-12:]:
-        text.append(f"{edit.step:>8,}  {edit.name}  {shown(edit.old)} → {shown(edit.new)}\n")
+    for edit in branch.edits[-12:]:
+        note = f"  {clean(edit.note, 60)}" if edit.note else ""
+        text.append(f"{edit.step:>8,}  {edit.name}  {shown(edit.old)} → {shown(edit.new)}{note}\n")
     text.append("\n")

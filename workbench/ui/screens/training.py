@@ -1,29 +1,22 @@
-"""The training screen: owns the engine in a worker, folds its reports into the monitor, and lets the panels redraw."""
+"""The training screen: the panels of one run, redrawn from the monitor a few times a second."""
 
 from __future__ import annotations
 
-import shlex
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.reactive import reactive
-from textual.widgets import DataTable, Footer, RichLog, Static
+from textual.widgets import DataTable, Footer, OptionList, Static
 
-from workbench.engine.commands import SetHyperparameter
-from workbench.runtime.engine import Engine, EngineDied
-from workbench.runtime.messages import Begin, Begun, Crashed, Pause, Refused, Resume, Save, Saved, SaveFailed, TakeStep
-from workbench.session.notebook import session_to_toml
 from workbench.session.session import Session
 from workbench.session.text import clean
-from workbench.ui.messages import Edited, EngineLost, Reported
-from workbench.ui.monitor import Monitor, Phase
+from workbench.ui.monitor import STOPPED, Monitor, Phase
 from workbench.ui.panels.curves import BETAS, CostPanel, SecondPanel
 from workbench.ui.panels.hyperparameters import HyperparameterPanel
 from workbench.ui.panels.layers import LayersPanel
@@ -31,14 +24,13 @@ from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.screens.help import HelpScreen
-from workbench.ui.screens.screen import WorkbenchScreen
+from workbench.ui.screens.travel import TravelScreen
 from workbench.ui.widgets.chart import Chart
+from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor
 
 REDRAW_SECONDS = 0.1
 """How often one of the panels is drawn anew; with all five in sight each is, twice a second."""
-AGAIN_SECONDS = 15.0
-"""How long a failed save may be passed over by the key that asked for it, pressed again."""
 PANELS: tuple[type[Panel], ...] = (HyperparameterPanel, CostPanel, SecondPanel, LayersPanel, TimelinePanel)
 WIDE, TALL = 104, 30
 """From this size on, all panels are seen at once."""
@@ -46,15 +38,13 @@ NARROW = 72
 """Below this width, one panel at a time."""
 
 
-class TrainingScreen(WorkbenchScreen):
+class TrainingScreen(TravelScreen):
     """Babysits one run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_pause", "Pause", id="training.pause", tooltip="Pause or go on"),
-        Binding("s", "take_step", "Step", id="training.step", tooltip="Take one step and pause"),
         Binding("e", "edit", "Edit", id="training.edit", tooltip="Go to the hyperparameters"),
-        Binding("ctrl+s", "save", "Save", id="training.save", tooltip="Save the session"),
-        Binding("z", "zoom", "Zoom", id="training.zoom", tooltip="Give the panel the whole screen, and back"),
+        Binding("ctrl+s", "save", "Save", show=False, id="training.save", tooltip="Save the session"),
+        Binding("z", "zoom", "Zoom", show=False, id="training.zoom", tooltip="Give the panel the whole screen, and back"),
         Binding("tab", "next_panel(1)", "Next panel", show=False),
         Binding("shift+tab", "next_panel(-1)", "Panel before", show=False),
         Binding("1", "panel(0)", "Hyperparameters", show=False, tooltip="Hyperparameters (there, a digit begins a value)"),
@@ -67,7 +57,6 @@ class TrainingScreen(WorkbenchScreen):
         Binding("right_square_bracket", "beta(1)", "EWMA β up", key_display="]", show=False, id="training.beta_up"),
         Binding("b", "correction", "Bias correction of the EWMA", show=False, id="training.correction"),
         Binding("l", "log", "Logarithmic cost axis", show=False, id="training.log"),
-        Binding("r", "restart", "Restart the engine", show=False, id="training.restart"),
         Binding("question_mark", "help", "Help", key_display="?", id="training.help"),
         Binding("q", "quit_saving", "Quit", id="training.quit", tooltip="Save and quit (ctrl+q too)"),
         Binding("escape", "library", "Library", show=False, id="training.library", tooltip="Save and go to the library"),
@@ -75,16 +64,15 @@ class TrainingScreen(WorkbenchScreen):
 
     panel: reactive[int] = reactive(1)
 
-    def __init__(self, session: Session, path: Path, source: Path | None) -> None:
-        """Train `session`, which came from `source` if it was saved before; it is saved to `path`."""
-        super().__init__()
-        self._session, self._path, self._source = session, path, source
-        self.monitor = Monitor.of(session)
-        self._engine: Engine | None = None
-        self._drawn: dict[Panel, int] = {}
-        self._status_drawn = -1
+    def __init__(
+        self, session: Session, path: Path, source: Path | None,
+        autosave_seconds: float = 10.0, snapshot_bytes: int = 256 * 2**20,
+    ) -> None:  # fmt: skip
+        """As `EngineScreen`."""
+        super().__init__(session, path, source, autosave_seconds, snapshot_bytes)
+        self._drawn: dict[Panel, tuple[Monitor, int]] = {}
+        self._status_drawn: tuple[Monitor, int] | None = None
         self._turn = 0
-        self._leaving: str | None = None
 
     # -- layout -------------------------------------------------------------------------------------------------------
 
@@ -96,6 +84,7 @@ class TrainingScreen(WorkbenchScreen):
         with Container(id="panels"):
             for panel in PANELS:
                 yield panel(id=panel.__name__)
+        yield StepCursor(id="cursor")
         yield Static(Text("This terminal is too small. Make it at least 40×12."), id="too-small")
         yield Footer()
 
@@ -119,6 +108,7 @@ class TrainingScreen(WorkbenchScreen):
         self.set_class(not wide and not narrow, "-compact")
         self.set_class(narrow, "-narrow")
         self.set_class(width < 40 or height < 12, "-tiny")
+        self.query_one(Footer).show_command_palette = width >= 100
         for number, kind in enumerate(PANELS):
             self.query_one(f"#{kind.__name__}", Panel).set_class(number == self._shown_panel(narrow), "-current")
         self.query_one("#tabs", Static).update(self._tabs())
@@ -127,7 +117,7 @@ class TrainingScreen(WorkbenchScreen):
     def _draw_anew(self) -> None:
         """What was drawn had another size, or another past."""
         self._drawn.clear()
-        self._status_drawn = -1
+        self._status_drawn = None
 
     def _shown_panel(self, narrow: bool) -> int:
         """Beside the hyperparameters, which are always seen where there is room for two."""
@@ -167,25 +157,31 @@ class TrainingScreen(WorkbenchScreen):
 
     def _draw(self, panel: Panel) -> bool:
         """Whether there was something new to draw."""
-        if not panel.is_on_screen or self._drawn.get(panel) == self.monitor.revision:
+        now = self.monitor, self.monitor.revision
+        if not panel.is_on_screen or self._drawn.get(panel) == now:
             return False
-        self._drawn[panel] = self.monitor.revision
+        self._drawn[panel] = now
         panel.show(self.monitor)
         return True
 
     def _draw_status(self) -> None:
         monitor = self.monitor
-        if self._status_drawn != monitor.revision:
-            self._status_drawn = monitor.revision
+        if self._status_drawn != (monitor, monitor.revision):
+            self._status_drawn = (monitor, monitor.revision)
             self.query_one(StatusLine).show(monitor)
             trouble = self.query_one("#trouble", Static)
-            trouble.display = bool(monitor.trouble or monitor.finished)
-            trouble.update(Text(self._advice()))
+            advice = self._advice()
+            trouble.display = bool(advice)
+            trouble.update(Text(advice))
 
     def _advice(self) -> str:
         monitor = self.monitor
-        if monitor.phase is Phase.DIVERGED:
-            return f"✗ {clean(monitor.trouble, 300)}. Lower α (e, ← or /3, Enter), then space."
+        if monitor.travelling is not None:
+            done, total = monitor.travelling.done, monitor.travelling.total
+            return f"⏪ training the way there again: {done:,} of {total:,} steps, {done / max(total, 1):.0%}"
+        if monitor.phase in STOPPED:
+            back = f" Back at step {monitor.step:,}." if monitor.back else ""
+            return f"✗ {clean(monitor.trouble, 300)}.{back} Press g: α ÷ 3, what if, go on anyway, stay."
         if monitor.phase is Phase.LOST:
             how = "go on from the last save" if self._source is not None else "start again: nothing was saved"
             return f"✗ {clean(monitor.trouble, 300)}. Press r to {how}."
@@ -194,82 +190,7 @@ class TrainingScreen(WorkbenchScreen):
             return f"✓ finished after epoch {monitor.finished.epoch}{test}. Raise epochs and press space to go on; ctrl+s saves."
         return clean(monitor.trouble, 300)
 
-    # -- the engine ---------------------------------------------------------------------------------------------------
-
-    @work(exclusive=True, group="engine", exit_on_error=False)
-    async def run_engine(self) -> None:
-        """Own an engine process for as long as this worker lives, and post what it reports."""
-        try:
-            engine = await Engine.start()
-        except OSError as error:
-            self.post_message(EngineLost(f"the engine could not be started: {error}"))
-            return
-        try:
-            source = str(self._source) if self._source is not None else ""
-            engine.send(Begin(session_to_toml(self._session), source, str(self._path), paused=bool(self._session.step)))
-            self._engine = engine
-            async for report in engine.reports():
-                self.post_message(Reported(report))
-        except EngineDied as error:
-            self.post_message(EngineLost(f"the engine ended unexpectedly ({error})"))
-        finally:
-            self._engine = None
-            await engine.close()
-
-    @on(Reported)
-    def _reported(self, message: Reported) -> None:
-        report = message.report
-        self.monitor.take(report, time.monotonic())
-        match report:
-            case Begun():
-                self.redraw()  # before anybody types
-            case Saved():
-                self._source = Path(report.path)
-                if self._leaving is not None:
-                    self._leave(f"saved {report.path} at step {report.step:,}; go on with: workbench {shlex.quote(report.path)}")
-                else:
-                    self.notify(f"Saved {clean(report.path)} at step {report.step:,}", markup=False)
-            case SaveFailed():
-                again = {
-                    "quit": " Press q again to quit without saving.",
-                    "library": " Press escape again to leave without saving.",
-                }
-                text = f"{clean(report.reason)}. Training is not affected.{again.get(self._leaving or '', '')}"
-                self.notify(text, severity="error", timeout=AGAIN_SECONDS, markup=False)
-                self.set_timer(AGAIN_SECONDS, self._stay)
-            case Refused():
-                self.monitor.lost(report.problems)
-                self.notify(clean(report.problems, 500), severity="error", timeout=30, markup=False)
-            case Crashed():
-                self.monitor.lost(f"{report.summary}; a report is in {report.report}")
-            case _:
-                pass
-
-    @on(EngineLost)
-    def _engine_lost(self, message: EngineLost) -> None:
-        if self.monitor.phase is not Phase.LOST:
-            self.monitor.lost(message.reason)
-
     # -- what the keys do ---------------------------------------------------------------------------------------------
-
-    @on(Edited)
-    def _edited(self, message: Edited) -> None:
-        if self._engine is None:
-            self.notify("There is no engine to take the edit.", severity="warning")
-            return
-        self.monitor.expect(message.name, message.value)
-        self._engine.send(SetHyperparameter(message.name, message.value))
-        self.redraw()
-
-    def action_toggle_pause(self) -> None:
-        """Pause or go on."""
-        if self._engine is not None:
-            self._engine.send(Pause() if self.monitor.phase is Phase.TRAINING else Resume())
-
-    def action_take_step(self) -> None:
-        """Take one step and pause."""
-        if self._engine is not None:
-            self._engine.send(TakeStep())
 
     def action_edit(self) -> None:
         """Go to the hyperparameters."""
@@ -279,7 +200,7 @@ class TrainingScreen(WorkbenchScreen):
         """Show a panel and give it the keys."""
         self.panel = number
         inner = self.query_one(f"#{PANELS[number].__name__}", Panel)
-        for kind in (Editor, DataTable, RichLog, Chart):
+        for kind in (Editor, DataTable, OptionList, Chart):
             for widget in inner.query(kind):
                 if widget.can_focus:
                     widget.focus()
@@ -319,66 +240,33 @@ class TrainingScreen(WorkbenchScreen):
         cost = self.query_one(CostPanel)
         cost.log_axis = not cost.log_axis
 
-    def action_save(self) -> None:
-        """Save the session."""
-        self._stay()
-        if self._engine is not None:
-            self._engine.send(Save(str(self._path)))
-
-    def action_restart(self) -> None:
-        """Start another engine, from the last save, where there is none."""
-        if self.monitor.phase is not Phase.LOST:
-            return
-        from workbench.session.errors import InputError
-        from workbench.session.store import read_session
-
-        if self._source is not None:
-            try:
-                self._session = read_session(self._source)
-            except InputError as error:
-                self.notify(clean(str(error), 300), severity="error", markup=False)
-                return
-        self.monitor = Monitor.of(self._session)
-        self._draw_anew()
-        self.run_engine()
-
     def action_help(self) -> None:
         """Keys and explanations."""
         self.app.push_screen(HelpScreen(self, [(kind.TITLE or "3 Curves", kind.HELP or "") for kind in PANELS]))
 
-    def action_quit_saving(self) -> None:
-        """Save and quit; where saving fails, a second time quits without."""
-        self._save_and("quit")
-
     def action_library(self) -> None:
-        """Save and go to the library."""
+        """Save and go to the library, or first out of the zoom."""
         if self.has_class("-zoom"):
             self.action_zoom()
         else:
-            self._save_and("library")
+            super().action_library()
 
-    def _save_and(self, leave: str) -> None:
-        again = self._leaving == leave
-        self._leaving = leave
-        if again or self._engine is None or not self.monitor.unsaved:
-            self._leave("")
+    def action_note(self) -> None:
+        """A note on the chosen line of the timeline, where that has the keys; else on a step."""
+        entry = self.query_one(TimelinePanel).chosen
+        if entry is not None and self.query_one(TimelinePanel).has_focus_within:
+            self.ask_note(entry.step, entry.edit, f"on {clean(entry.name, 40)} after step {entry.step:,}")
         else:
-            self._engine.send(Save(str(self._path)))
+            super().action_note()
 
-    def _stay(self) -> None:
-        self._leaving = None
-
-    def _leave(self, message: str) -> None:
-        if self._leaving == "library":
-            while self in self.app.screen_stack:  # something may lie on top
-                self.app.pop_screen()
-        else:
-            self.app.exit(message=Text(clean(message, 500)) if message else None)
+    @on(Chart.Clicked)
+    def _chart_clicked(self, message: Chart.Clicked) -> None:
+        if self.monitor.step:
+            self.query_one(StepCursor).put(self.monitor, round(message.x))
 
     def commands(self) -> Iterable[SystemCommand]:
         """Every action, for the command palette."""
-        yield SystemCommand("Pause or go on", "space", self.action_toggle_pause)
-        yield SystemCommand("Take one step", "s", self.action_take_step)
+        yield from super().commands()
         yield SystemCommand("Edit hyperparameters", "e", self.action_edit)
         yield SystemCommand("Save the session", "ctrl+s", self.action_save)
         for number, kind in enumerate(PANELS):
@@ -392,6 +280,6 @@ class TrainingScreen(WorkbenchScreen):
         yield SystemCommand("EWMA: fewer steps", "[", lambda: self.action_beta(-1))
         yield SystemCommand("EWMA: bias correction on or off", "b", self.action_correction)
         yield SystemCommand("Cost axis: logarithmic or linear", "l", self.action_log)
-        yield SystemCommand("Restart a lost engine from the last save", "r", self.action_restart)
+        yield SystemCommand("Restart a lost engine", "r", self.action_restart)
         yield SystemCommand("Save and go to the library", "escape", self.action_library)
         yield SystemCommand("Help", "?", self.action_help)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual.app import RenderResult
 from textual.color import Color
+from textual.events import Click
+from textual.message import Message
 from textual_plotext import PlotextPlot
 
 Rgb = tuple[int, int, int]
@@ -38,11 +40,20 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """All that a chart shows. `empty` is said where there is nothing to draw."""
+    """All that a chart shows.
+
+    Attributes:
+        log: the y axis is logarithmic.
+        powers: x are logarithms to the base of ten, and labelled as what they are the logarithms of.
+        level: a horizontal line, None for none.
+        empty: said where there is nothing to draw.
+    """
 
     lines: tuple[Line, ...] = ()
     marks: tuple[Mark, ...] = ()
     log: bool = False
+    powers: bool = False
+    level: float | None = None
     empty: str = ""
 
 
@@ -53,17 +64,34 @@ MARK: Rgb = (140, 140, 140)
 
 
 class Chart(PlotextPlot, can_focus=True):
-    """Draws a `Drawing`; an equal one costs nothing."""
+    """Draws a `Drawing`; an equal one costs nothing. A click says at which x it was."""
+
+    class Clicked(Message):
+        """Somebody clicked at `x`."""
+
+        def __init__(self, x: float) -> None:
+            super().__init__()
+            self.x = x
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._drawing = Drawing()
         self._drawn: tuple[object, Text] | None = None
+        self._span: tuple[float, float] | None = None
 
     @property
     def columns(self) -> int:
         """How many points side by side the chart can tell apart."""
         return max(8, self.size.width - 8)
+
+    def on_click(self, event: Click) -> None:
+        """Find out where on the axis it was: the frame and the labels of the y axis are on the left."""
+        if self._span is not None:
+            left, right = self._span
+            first = self.size.width - self.columns
+            share = (event.x - first) / max(1, self.columns - 1)
+            if 0 <= share <= 1:
+                self.post_message(self.Clicked(left + share * (right - left)))
 
     def draw(self, drawing: Drawing) -> None:
         """Show this from now on."""
@@ -90,14 +118,18 @@ class Chart(PlotextPlot, can_focus=True):
         for line in lines:
             draw = plot.plot if line.joined else plot.scatter
             draw(list(line.x), list(line.y), marker=line.marker, color=line.color)
-        low, high = _span([y for line in lines for y in line.y], drawing.log)
+        levels = [] if drawing.level is None else [drawing.level]
+        low, high = _span([*levels, *(y for line in lines for y in line.y)], drawing.log)
         left, right = min(line.x[0] for line in lines), max(line.x[-1] for line in lines)
         right = max([right, *(mark.x for mark in drawing.marks)])
         right = right if right > left else left + 1
+        self._span = left, right
         plot.xlim(left, right)
         plot.ylim(low, high)
-        plot.xticks(*_ticks(left, right, max(2, self.size.width // 18)))
+        plot.xticks(*(_log_ticks(left, right) if drawing.powers else _ticks(left, right, max(2, self.size.width // 18))))
         plot.yticks(*(_log_ticks(low, high) if drawing.log else _ticks(low, high, max(3, self.size.height * 2 // 5))))
+        for level in levels:
+            plot.hline(level, color=MARK)
         self._mark(left, right, low, high)
         rendered = super().render()
         assert isinstance(rendered, Text)
