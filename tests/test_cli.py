@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from workbench.__main__ import main
+from workbench.session.replay import replay
 from workbench.session.store import load_session
 
 Done = subprocess.CompletedProcess[str]
@@ -133,8 +134,12 @@ def test_a_divergence_is_said_and_fails_and_the_result_is_json_still(workbench: 
     done = workbench("train", "small.toml", "--json", *settings, "--save", "diverged.toml")
     said = json_of(done, 1)
     (line,) = errors_of(done, 1)
-    assert re.fullmatch(rf"diverged at step {said['step'] + 1}: .+", line)
-    assert load_session(tmp_path / "diverged.toml")[0].divergences[0].step == said["step"]
+    match = re.fullmatch(r"diverged at step (\d+): .+?(?:; back at step (\d+), the last good one)?", line)
+    assert match is not None
+    assert said["step"] == int(match[2] or int(match[1]) - 1)
+    session = load_session(tmp_path / "diverged.toml")[0]
+    assert session.step == said["step"]
+    assert session.named("main").stops[0].step == int(match[1]) - 1
 
 
 @pytest.mark.usefixtures("small")
@@ -147,17 +152,25 @@ def test_a_session_that_cannot_be_saved_is_said_and_fails(workbench: Command, tm
 
 
 @pytest.mark.usefixtures("small")
-def test_interrupted_it_ends_with_one_line(tmp_path: Path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("save", [(), ("--save", "s.toml")], ids=["not saved", "saved"])
+def test_interrupted_it_ends_between_two_steps_and_saves(tmp_path: Path, number: int, status: int, save: tuple[str, ...]):
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "workbench", "train", "small.toml", "--epochs", "1000000", "--edit", "20:l2=0.1"],
+        [sys.executable, "-P", "-m", "workbench", "train", "small.toml", "--epochs", "1000000", "--edit", "20:l2=0.1", *save],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stdout is not None
     assert "l2: 0.0 → 0.1" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=30)
-    # The empty line is for a terminal, where it ends the line with the ^C.
-    assert (process.returncode, errors.lstrip("\n")) == (130, "workbench: interrupted\n")
+    assert process.returncode == status
+    match = re.fullmatch(r"workbench: interrupted after step ([\d,]+)(; saved s\.toml)?\n", errors)
+    assert match
+    assert bool(match[2]) == bool(save)
+    if save:
+        session, _, _ = load_session(tmp_path / "s.toml")
+        assert session.step == int(match[1].replace(",", ""))
+        assert all(each.identical for each in replay(session))
 
 
 # Bad input ---------------------------------------------------------------------------------------------------------
@@ -309,7 +322,7 @@ def test_sessions_are_found_by_name_in_the_folder_that_the_environment_says(work
 
 
 def test_a_session_that_cannot_be_read_does_not_hide_the_others(workbench: Command, saved: Path):
-    (saved.parent / "broken.toml").write_text("format = 1\nseed = \x1b[31m")
+    (saved.parent / "broken.toml").write_text("format = 2\nseed = \x1b[31m")
     done = workbench("sessions", "--sessions", "runs")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["broken", "mine"]
@@ -320,7 +333,8 @@ def test_a_session_that_cannot_be_read_does_not_hide_the_others(workbench: Comma
 @pytest.mark.usefixtures("saved")
 def test_a_replay_says_through_which_step_it_is_identical(workbench: Command):
     said = json_of(workbench("replay", "runs/mine.toml", "--json"))
-    assert said == {"identical": True, "through_step": 12, "first_difference": None}
+    branches = {"main": {"identical": True, "through_step": 12}}
+    assert said == {"identical": True, "through_step": 12, "first_difference": None, "branches": branches}
     done = workbench("replay", "runs/mine.toml")
     assert (done.returncode, done.stdout, done.stderr) == (0, "bit-identical through step 12\n", "")
 
@@ -328,7 +342,8 @@ def test_a_replay_says_through_which_step_it_is_identical(workbench: Command):
 def test_a_replay_that_differs_fails_and_says_where(workbench: Command, saved: Path):
     saved.write_text(saved.read_text().replace("new = 0.02", "new = 0.03"))
     said = json_of(workbench("replay", "runs/mine.toml", "--json"), 1)
-    assert said == {"identical": False, "through_step": 5, "first_difference": 6}
+    branches = {"main": {"identical": False, "through_step": 5}}
+    assert said == {"identical": False, "through_step": 5, "first_difference": 6, "branches": branches}
     done = workbench("replay", "runs/mine.toml")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("differs at step 6: ")
@@ -351,11 +366,21 @@ def test_a_session_without_its_checkpoint_is_said_in_one_line(workbench: Command
     data[-1] ^= 1
     checkpoint.write_bytes(data)
     (line,) = errors_of(workbench("train", "runs/mine.toml", "--steps", 20))
-    assert line.endswith("damaged: its checksum does not match")
+    assert line.endswith("damaged: its checksum does not match; --rebuild trains it again from its seed and edits")
     checkpoint.unlink()
     (line,) = errors_of(workbench("train", "runs/mine.toml", "--steps", 20))
-    assert line.endswith("no such file")
+    assert line.endswith("no such file; --rebuild trains it again from its seed and edits")
     assert json_of(workbench("replay", "runs/mine.toml", "--json"))["identical"]
+
+
+def test_a_session_without_its_checkpoint_is_rebuilt_if_that_is_asked_for(workbench: Command, saved: Path, trained: Path):
+    whole = json_of(workbench("train", str(trained / "runs" / "mine.toml"), "--steps", 20, "--json"))
+    (checkpoint,) = saved.parent.glob("*.safetensors")
+    checkpoint.unlink()
+    said = json_of(workbench("train", "runs/mine.toml", "--steps", 20, "--rebuild", "--json", "--save", "runs/mine.toml"))
+    assert (said["step"], said["state_hash"]) == (20, whole["state_hash"])
+    assert json_of(workbench("replay", "runs/mine.toml", "--json"))["identical"]
+    assert json_of(workbench("train", "runs/mine.toml", "--steps", 20, "--json"))["state_hash"] == whole["state_hash"]
 
 
 # Gradients ---------------------------------------------------------------------------------------------------------

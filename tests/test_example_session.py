@@ -10,7 +10,7 @@ EXAMPLE = Path(__file__).parent.parent / "sessions" / "digits-rescued.toml"
 
 
 def test_the_example_replays_bit_identically_or_names_what_is_other_here():
-    found = replay(read_session(EXAMPLE))
+    (found,) = replay(read_session(EXAMPLE))
     if found.other_environment:
         assert found.largest_gap is None or found.largest_gap < 0.05
         assert found.identical or found.largest_gap is not None
@@ -21,9 +21,9 @@ def test_the_example_replays_bit_identically_or_names_what_is_other_here():
 
 def test_the_example_goes_on_from_its_checkpoint_with_its_curves_and_edits():
     session, _, facts = load_session(EXAMPLE)
-    assert [edit.name for edit in session.edits] == ["learning_rate", "learning_rate", "batch_size"]
+    assert [edit.name for edit in session.branch.edits] == ["learning_rate", "learning_rate", "batch_size"]
     run = Run(session, EXAMPLE)
     assert run.trainer.state.step == int(facts["step"]) == 2000
-    assert run.trainer.state.digest() == session.marks[-1].hash
+    assert run.trainer.state.digest() == session.branch.marks[-1].hash
     assert run.trainer.hyperparameters.batch_size == 64
     assert len(run.history.series["cost"]) == 2000

@@ -173,9 +173,16 @@ def test_digits_panda_crawls_until_it_is_rescued():
 
 
 def test_digits_panda_is_not_mended_by_going_back_from_a_rate_of_one():
-    trained = train("digits-panda", 2000, [(500, "learning_rate", 1.0), (1000, "learning_rate", 0.003)])
+    trained = train("digits-panda", 2000, [(500, "learning_rate", 1.0), (1000, "learning_rate", 0.003)], guard_factor=0.0)
     assert trained.cost[500:600].max() > 10 * trained.cost[400:500].max()
     assert trained.dev.error > 0.5
+
+
+def test_digits_panda_is_stopped_by_the_guard_soon_after_a_rate_of_one():
+    trained = train("digits-panda", 2000, [(500, "learning_rate", 1.0)])
+    assert isinstance(trained.end, Diverged)
+    assert 500 <= trained.end.good < trained.end.step <= 530
+    assert trained.state.step == trained.end.good
 
 
 def test_logistic_regression_is_as_good_as_can_be_long_before_its_cost_is():

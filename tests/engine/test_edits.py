@@ -59,8 +59,11 @@ IN_USE: list[tuple[str, dict[str, Any], Any]] = [
     ("batchnorm_beta", {"batch_norm": True}, 0.5),
     ("batchnorm_epsilon", {"batch_norm": True}, 0.1),
 ]
-# These two decide what is reported and when the run ends, not what is learned.
-OF_THE_LOOP: list[tuple[str, dict[str, Any], Any]] = [("epochs", {}, 2), ("evaluate_every", {}, 3)]
+# These decide what is reported and when the run ends or stops, not what is learned.
+OF_THE_LOOP: list[tuple[str, dict[str, Any], Any]] = [
+    ("epochs", {}, 2), ("evaluate_every", {}, 3), ("patience", {}, 2), ("guard_factor", {}, 5.0), ("guard_factor", {}, 0.0),
+    ("guard_steps", {}, 3),
+]  # fmt: skip
 
 
 def trained(trainer: Trainer, steps: int, *edits: tuple[int, str, object]) -> list[Event]:
@@ -174,6 +177,8 @@ def test_edits_of_one_step_are_taken_in_their_order_and_none_before_the_first_st
         ("decay_factor", 0.5, {"schedule": "cosine"}, "not used by the cosine schedule"),
         ("batchnorm_beta", 0.5, {}, "the network has no batch norm"),
         ("batchnorm_epsilon", 0.5, {}, "the network has no batch norm"),
+        ("guard_steps", 3, {"guard_factor": 0.0}, "the guard looks only for what is not finite"),
+        ("patience", 3, {"dev_fraction": 0.0}, "there is no dev set"),
     ],
 )
 def test_an_edit_without_effect_is_taken_and_says_so(
@@ -221,6 +226,10 @@ def test_what_is_fixed_at_the_start_cannot_be_edited(make_trainer: MakeTrainer, 
         ("learning_rate", True, "true: expected a number above 0 and at most 1e+30"),
         ("learning_rate.1", 0.1, "learning_rate.1: learning_rate is not per layer"),
         ("beta1", 1.0, "1.0: expected a number at least 0 and below 1"),
+        ("guard_factor", 1.0, "expected 0, which is off, or above 1: an average cost is no reason to stop"),
+        ("guard_factor", 0.5, "expected 0, which is off, or above 1: an average cost is no reason to stop"),
+        ("guard_steps", 0, "0: expected a whole number at least 1 and at most 100,000"),
+        ("patience", -1, "-1: expected a whole number at least 0 and at most 1,000,000"),
         ("batch_size", 0, "0: expected a whole number at least 1 and at most 1,000,000"),
         ("batch_size", 2.5, "2.5: expected a whole number at least 1 and at most 1,000,000"),
         ("optimizer", "adan", "'adan': expected one of adam, gradient_descent, momentum, nesterov, rmsprop, adamw, adagrad; "

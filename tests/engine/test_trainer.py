@@ -49,6 +49,18 @@ def test_an_epoch_tells_in_this_order_step_end_evaluation(make_trainer: MakeTrai
     assert [event.step for event in events] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 7, 7]
 
 
+def test_before_any_mini_batch_there_is_no_gradient_no_update_and_no_mini_batch_to_tell_of(make_trainer: MakeTrainer):
+    first, later = (event for event in make_trainer(batch_norm=True).run(until=Until(epochs=1)) if isinstance(event, Evaluated))
+    for layer in (*first.layers, *later.layers):
+        seen = np.array([layer.gradient_norm, layer.update_ratio])
+        assert (np.isnan(seen) if any(layer is each for each in first.layers) else seen > 0).all()
+        assert layer.weight_norm > 0
+        if layer.batchnorm is not None:
+            batch = np.concatenate([layer.batchnorm.batch_mean, layer.batchnorm.batch_var])
+            assert (np.isnan(batch) if any(layer is each for each in first.layers) else np.isfinite(batch)).all()
+            assert np.isfinite(layer.batchnorm.running_mean).all()
+
+
 def test_evaluating_changes_nothing(make_trainer: MakeTrainer):
     often, seldom = (make_trainer(evaluate_every=n, batch_norm=True, keep_prob=0.8) for n in (1, 1000))
     list(often.run(until=Until(steps=20)))

@@ -16,30 +16,58 @@ from workbench.engine.events import (
     EpochEnded,
     Evaluated,
     Finished,
+    GuardPassed,
     Histogram,
     HyperparameterChanged,
     LayerStatistics,
     Score,
+    StoppedEarly,
 )
 from workbench.engine.history import StepsTaken
 from workbench.hyperparameters import Value
-from workbench.runtime.messages import (
+from workbench.runtime.orders import (
+    Adopt,
+    Annotate,
     Begin,
-    Begun,
-    Crashed,
+    Delete,
+    Describe,
+    Export,
+    FindRate,
+    GoOn,
+    GoTo,
+    GoToBest,
     Pause,
-    Paused,
     Quit,
-    Refused,
+    Redo,
+    Rename,
     Resume,
-    Resumed,
+    RunTo,
     Save,
+    Switch,
+    TakeStep,
+    Undo,
+    WritePreset,
+)
+from workbench.runtime.reports import (
+    Arrived,
+    Begun,
+    Branches,
+    BranchSent,
+    Crashed,
+    Exported,
+    Paused,
+    RateFound,
+    RateTried,
+    Refused,
+    Remark,
+    Resumed,
     Saved,
     SaveFailed,
     SeriesSent,
-    TakeStep,
+    Travelling,
 )
 from workbench.runtime.wire import LENGTH, ORDERS, REPORTS, Codec
+from workbench.session.session import Best, Branch, Edit, Mark, Note, Result, Stop
 
 NAN = float("nan")
 ROW = np.array([0.5, -1.5], np.float32)
@@ -48,20 +76,36 @@ LAYER = LayerStatistics(
     BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
 )  # fmt: skip
 LIVE: dict[str, Value] = {"l2": 0.5, "optimizer": "adam", "keep_prob": (0.5, 1.0), "epochs": 3}
+CURVES = (SeriesSent("cost", np.array([1.0, NAN, np.inf])), SeriesSent("dev_cost", np.array([])))
+EDITS = (Edit(3, "keep_prob", (0.5,), (1.0,), "why", 1), Edit(3, "epochs", 1, 2))
+BRANCH = Branch(
+    name="größer α", parent="main", fork=3, note="a\nb", edits=EDITS, notes=(Note(3, "here"),), marks=(Mark(3, "0" * 64),),
+    stops=(Stop(4, 2, "the cost is nan", (1, 2), True),), best=Best(4, 0.5), checkpoint="s.step-000005-01234567.safetensors",
+    step=5, result=Result(5, 1, Score(0.5, NAN), None, Score(0.5, 0.1)),
+)  # fmt: skip
 MESSAGES: list[tuple[Codec, object]] = [
-    (ORDERS, Begin("format = 1\n", "ä/b.toml", "", True)),
+    (ORDERS, Begin("format = 2\n", "ä/b.toml", "", True)),
     *((ORDERS, each) for each in (Pause(), Resume(), TakeStep(), Quit(), Save("/tmp/s.toml"))),
+    (ORDERS, Begin("", "", "s.toml", False, rebuild=True, autosave_seconds=0.5, snapshot_bytes=2**40)),
+    *((ORDERS, each) for each in (RunTo(9), Undo(True), Undo(False), Redo(), GoTo(0), GoToBest(), GoOn())),
+    (ORDERS, Adopt(5, 2, (SetHyperparameter("l2", 0.5), SetHyperparameter("keep_prob", (0.5, 1.0), 1)))),
+    *((ORDERS, each) for each in (Switch("größer α"), Rename("a", "b"), Describe("a", "b\nc"), Delete("a"), Annotate(3, "ä", 1))),
+    *((ORDERS, each) for each in (Export("f.toml", -1), WritePreset("p.toml", ("l2", "epochs")), FindRate(1e-7, 10.0, 100))),
     *((ORDERS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
-    (REPORTS, Begun(3, 1, LIVE, (2, 3), 9, (5, 0, 1), "binary", 2, (SeriesSent("cost", np.array([1.0, NAN, np.inf])),))),
+    (REPORTS, Begun(3, 1, LIVE, (2, 3), 9, (5, 0, 1), "binary", 2, CURVES, read_only=True)),
+    (REPORTS, Arrived(3, 1, 0.5, LIVE, CURVES)),
+    (REPORTS, Branches((BranchSent(Branch(), ()), BranchSent(BRANCH, CURVES)), "main", "größer α")),
+    *((REPORTS, each) for each in (Travelling(3, 9), Remark("so"), RateTried(np.array([0.5]), np.array([NAN])), RateFound(NAN))),
+    *((REPORTS, each) for each in (Exported("f.toml", 3, 1), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
     (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
     (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), Score(np.inf, 0.1), ())),
-    (REPORTS, HyperparameterChanged(7, "keep_prob", (0.5,), (1.0,), "not used")),
+    (REPORTS, HyperparameterChanged(7, "keep_prob", (0.5,), (1.0,), "not used", 3, True)),
     (REPORTS, CommandRejected(7, "x", 2, "no")),
-    (REPORTS, Diverged(7, "the cost is nan", (1, 2, 3))),
+    (REPORTS, Diverged(7, "the cost is nan", (1, 2, 3), 6)),
     (REPORTS, Finished(7, 1, Score(0.5, 0.1), None, Score(0.5, 0.1))),
     *((REPORTS, each) for each in (EpochEnded(7, 1, 0.5), Paused(7), Resumed(7), Saved("s", 7), SaveFailed("s", "full"))),
-    *((REPORTS, each) for each in (Refused("a\nb"), Crashed("/tmp/x", "KeyError"))),
+    *((REPORTS, each) for each in (Refused("a\nb", True), Crashed("/tmp/x", "KeyError"))),
 ]  # fmt: skip
 
 

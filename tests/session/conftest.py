@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.session.preset import Preset, parse_preset
-from workbench.session.session import Divergence, Edit, Environment, Mark, Result, Score, Session
+from workbench.session.session import Best, Branch, Edit, Environment, Mark, Result, Score, Session, Stop
 
 
 @pytest.fixture
@@ -24,15 +24,21 @@ def session(preset: Preset) -> Session:
     return Session(
         preset=preset,
         seed=7,
-        edits=(
-            Edit(100, "learning_rate", 0.01, 0.003, "it jumps about"),
-            Edit(100, "keep_prob", (0.9, 0.8), 1.0),
-            Edit(150, "keep_prob.2", 1.0, 0.7),
-            Edit(150, "optimizer", "adam", "momentum"),
+        branches=(
+            Branch(
+                edits=(
+                    Edit(100, "learning_rate", 0.01, 0.003, "it jumps about"),
+                    Edit(100, "keep_prob", (0.9, 0.8), 1.0),
+                    Edit(150, "keep_prob.2", 1.0, 0.7),
+                    Edit(150, "optimizer", "adam", "momentum"),
+                ),
+                marks=(Mark(100, "ab" * 32), Mark(200, "0f" * 32)),
+                stops=(Stop(180, 4, "cost is not a number", (3, 1, 4)),),
+                step=200,
+                best=Best(160, 0.25),
+                result=Result(200, 3, Score(0.1, 0.02), Score(float("inf"), 0.5), None),
+            ),
         ),
-        marks=(Mark(100, "ab" * 32), Mark(200, "0f" * 32)),
-        divergences=(Divergence(180, "cost is not a number"),),
-        result=Result(200, 3, Score(0.1, 0.02), Score(float("inf"), 0.5), None),
         environment=Environment(
             workbench="0.1.0", python="3.11.7", numpy="2.4.6", blas="openblas 0.3", blas_threads=2, platform="Linux"
         ),

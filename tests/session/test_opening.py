@@ -84,7 +84,7 @@ def test_a_long_session_is_read_and_a_long_preset_is_not(folder: Path, session: 
 
 
 def test_a_broken_session_is_named_by_its_path(folder: Path) -> None:
-    (folder / "sessions" / "moons-1.toml").write_text("format = 1\nseed = 2\n[preset]\nname = 'x'\nnetwork.hidden = 'deep'")
+    (folder / "sessions" / "moons-1.toml").write_text("format = 2\nseed = 2\n[preset]\nname = 'x'\nnetwork.hidden = 'deep'")
     with pytest.raises(InputError) as caught:
         open_input("moons-1", folder / "sessions")
     assert str(caught.value).startswith(f"{folder / 'sessions' / 'moons-1.toml'}: preset.network.hidden: 'deep': expected ")

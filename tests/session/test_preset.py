@@ -220,7 +220,13 @@ def tables(draw: st.DrawFn) -> dict[str, object]:
     table["data"].update(dev_fraction=0.1, test_fraction=0.2, source="gaussians")  # type: ignore[attr-defined]
     if not layers:
         table["network"]["batch_norm"] = False  # type: ignore[index]
-    table["training"]["batch_size"] = 32  # type: ignore[index]
+    table["training"].update(batch_size=32, guard_factor=draw(st.just(0.0) | st.floats(1, 1e6, exclude_min=True)))  # type: ignore[attr-defined]
+    names = [field.name for field in dataclasses.fields(SECTIONS["training"]) if not TABLE[field.name].per_layer]
+    names = [name for name in names if name not in ("batch_size", "guard_factor")]
+    steps = sorted(draw(st.lists(st.integers(1, 10**9), max_size=4)))
+    chosen = [draw(st.sampled_from(names)) for _ in steps]
+    plan = zip(steps, chosen, strict=True)
+    table["plan"] = [{"step": step, "name": name, "value": draw(scalars(TABLE[name]))} for step, name in plan]
     return table
 
 

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from workbench.session.checkpoint import Tensors
 from workbench.session.errors import CheckpointError, InputError, SaveError
 from workbench.session.session import Edit, Result, Score, Session
 from workbench.session.store import fresh_name, list_sessions, load_session, read_session, save
 
 FACTS = {"position": "12"}
+
+
+def save_one(session: Session, tensors: Tensors, facts: Mapping[str, str], path: Path) -> Session:
+    return save(session, {"main": (tensors, facts)}, path)
 
 
 @pytest.fixture
@@ -24,7 +29,11 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def later(session: Session) -> Session:
-    return session.with_result(Result(400, 5, Score(0.05, 0.01)))
+    return session.with_branch(step=400, result=Result(400, 5, Score(0.05, 0.01)))
+
+
+def with_edit(session: Session, edit: Edit) -> Session:
+    return session.with_branch(edits=(*session.branch.edits, edit))
 
 
 def later_tensors(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -37,7 +46,7 @@ def entries(path: Path) -> list[str]:
 
 def assert_loads(path: Path, session: Session, tensors: dict[str, np.ndarray]) -> None:
     back, back_tensors, facts = load_session(path)
-    assert dataclasses.replace(back, checkpoint=None) == session
+    assert back.with_branch(checkpoint=None) == session
     assert facts == FACTS
     assert back_tensors.keys() == tensors.keys()
     for name, tensor in tensors.items():
@@ -45,12 +54,12 @@ def assert_loads(path: Path, session: Session, tensors: dict[str, np.ndarray]) -
 
 
 def test_a_saved_session_can_be_loaded(path: Path, session: Session, tensors: dict[str, np.ndarray]) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     assert_loads(path, session, tensors)
     checkpoint, toml = entries(path)
     assert re.fullmatch(r"moons-1\.step-000200-[0-9a-f]{8}\.safetensors", checkpoint)
     assert toml == "moons-1.toml"
-    assert read_session(path).checkpoint == checkpoint
+    assert read_session(path).branch.checkpoint == checkpoint
 
 
 def test_saving_again_leaves_one_checkpoint_and_other_files_alone(
@@ -67,10 +76,10 @@ def test_saving_again_leaves_one_checkpoint_and_other_files_alone(
     path.parent.mkdir()
     for name in [*others, "moons-1.step-000001-00000000.safetensors"]:
         (path.parent / name).write_bytes(b"")
-    save(session, tensors, FACTS, path)
-    save(later, later_tensors(tensors), FACTS, path)
+    save_one(session, tensors, FACTS, path)
+    save_one(later, later_tensors(tensors), FACTS, path)
     assert_loads(path, later, later_tensors(tensors))
-    assert set(entries(path)) == {*others, "moons-1.toml", read_session(path).checkpoint}
+    assert set(entries(path)) == {*others, "moons-1.toml", read_session(path).branch.checkpoint}
 
 
 def failing(patch: pytest.MonkeyPatch, call: str, at: int) -> None:
@@ -98,15 +107,15 @@ def test_a_failed_save_leaves_the_old_pair_and_nothing_else(
     call: str,
     at: int,
 ) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     before = {name: (path.parent / name).read_bytes() for name in entries(path)}
     with monkeypatch.context() as patch:
         failing(patch, call, at)
         with pytest.raises(SaveError, match="no space left on device"):
-            save(later, later_tensors(tensors), FACTS, path)
+            save_one(later, later_tensors(tensors), FACTS, path)
     assert {name: (path.parent / name).read_bytes() for name in entries(path)} == before
     assert_loads(path, session, tensors)
-    save(later, later_tensors(tensors), FACTS, path)
+    save_one(later, later_tensors(tensors), FACTS, path)
     assert_loads(path, later, later_tensors(tensors))
 
 
@@ -114,11 +123,11 @@ def test_a_failed_save_leaves_the_old_pair_and_nothing_else(
 def test_after_any_failed_flush_what_the_session_names_is_there(
     path: Path, session: Session, later: Session, tensors: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     with monkeypatch.context() as patch:
         failing(patch, "fsync", at)
         with pytest.raises(SaveError) as caught:
-            save(later, later_tensors(tensors), FACTS, path)
+            save_one(later, later_tensors(tensors), FACTS, path)
     if at == 4:
         assert caught.value.in_place
         assert_loads(path, later, later_tensors(tensors))
@@ -129,18 +138,18 @@ def test_after_any_failed_flush_what_the_session_names_is_there(
 def test_a_failed_save_of_the_same_state_keeps_the_checkpoint_in_use(
     path: Path, session: Session, tensors: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     with monkeypatch.context() as patch:
         failing(patch, "replace", 2)
         with pytest.raises(SaveError):
-            save(session.with_edit(Edit(200, "l2", 0.0, 0.1)), tensors, FACTS, path)
+            save_one(with_edit(session, Edit(200, "l2", 0.0, 0.1)), tensors, FACTS, path)
     assert_loads(path, session, tensors)
 
 
 def test_at_every_system_call_the_session_on_disk_has_its_own_checkpoint(
     path: Path, session: Session, later: Session, tensors: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     steps = []
 
     def looked_at(call: str) -> None:
@@ -154,7 +163,7 @@ def test_at_every_system_call_the_session_on_disk_has_its_own_checkpoint(
 
     for call in ("write", "fsync", "replace", "unlink", "close"):
         looked_at(call)
-    save(later, later_tensors(tensors), FACTS, path)
+    save_one(later, later_tensors(tensors), FACTS, path)
     assert steps == sorted(steps)
     assert set(steps) == {200, 400}
 
@@ -162,12 +171,12 @@ def test_at_every_system_call_the_session_on_disk_has_its_own_checkpoint(
 def test_a_session_that_could_not_be_read_back_does_not_replace_a_good_one(
     path: Path, session: Session, tensors: dict[str, np.ndarray]
 ) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     before = entries(path)
-    with pytest.raises(SaveError, match=r"it could not be read back: .*edit\[5\].step"):
-        save(session.with_edit(Edit(1, "l2", 0.0, 0.1)), tensors, FACTS, path)
+    with pytest.raises(SaveError, match=r"it could not be read back: .*branch\[1\].edit\[5\].step"):
+        save_one(with_edit(session, Edit(1, "l2", 0.0, 0.1)), tensors, FACTS, path)
     with pytest.raises(SaveError):
-        save(session, tensors, {"name": "\udcff"}, path)
+        save_one(session, tensors, {"name": "\udcff"}, path)
     assert entries(path) == before
     assert_loads(path, session, tensors)
 
@@ -175,10 +184,10 @@ def test_a_session_that_could_not_be_read_back_does_not_replace_a_good_one(
 def test_a_lost_damaged_or_foreign_checkpoint_leaves_the_session_readable(
     path: Path, session: Session, later: Session, tensors: dict[str, np.ndarray]
 ) -> None:
-    save(session, tensors, FACTS, path)
-    save(later, later_tensors(tensors), FACTS, path.with_name("other.toml"))
-    checkpoint = path.with_name(str(read_session(path).checkpoint))
-    other = path.with_name(str(read_session(path.with_name("other.toml")).checkpoint))
+    save_one(session, tensors, FACTS, path)
+    save_one(later, later_tensors(tensors), FACTS, path.with_name("other.toml"))
+    checkpoint = path.with_name(str(read_session(path).branch.checkpoint))
+    other = path.with_name(str(read_session(path.with_name("other.toml")).branch.checkpoint))
     for data, reason in (
         (other.read_bytes(), "another checkpoint was put in its place"),
         (checkpoint.read_bytes()[:-1], "damaged"),
@@ -192,12 +201,12 @@ def test_a_lost_damaged_or_foreign_checkpoint_leaves_the_session_readable(
         assert read_session(path).step == 200
         if data is None:
             break
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     assert_loads(path, session, tensors)
 
 
 def test_a_session_without_checkpoint_says_so(path: Path, session: Session, tensors: dict[str, np.ndarray]) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     path.write_text(re.sub("checkpoint = .*\n", "", path.read_text()))
     with pytest.raises(CheckpointError) as caught:
         load_session(path)
@@ -207,10 +216,10 @@ def test_a_session_without_checkpoint_says_so(path: Path, session: Session, tens
 def test_through_a_symbolic_link_the_pair_stays_together(
     tmp_path: Path, path: Path, session: Session, later: Session, tensors: dict[str, np.ndarray]
 ) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     link = tmp_path / "latest.toml"
     link.symlink_to(path)
-    save(later, later_tensors(tensors), FACTS, link)
+    save_one(later, later_tensors(tensors), FACTS, link)
     assert link.is_symlink()
     for each in (link, path):
         assert_loads(each, later, later_tensors(tensors))
@@ -218,9 +227,9 @@ def test_through_a_symbolic_link_the_pair_stays_together(
 
 
 def test_a_private_session_stays_private(path: Path, session: Session, tensors: dict[str, np.ndarray]) -> None:
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     path.chmod(0o600)
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -270,5 +279,5 @@ def test_a_fresh_name_is_a_plain_one(
 ) -> None:
     path = fresh_name(tmp_path, preset_name)
     assert path == tmp_path / name
-    save(session, tensors, FACTS, path)
+    save_one(session, tensors, FACTS, path)
     assert_loads(path, session, tensors)
