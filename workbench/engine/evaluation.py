@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.data.dataset import Dataset
+from workbench.data.dataset import Dataset, Task
 from workbench.engine.events import BatchNormStatistics, Histogram, LayerStatistics, Score
 from workbench.nn.buffer import Array
-from workbench.nn.losses import LOSSES
+from workbench.nn.losses import LOSSES, Loss
 from workbench.nn.network import Network
 
 CHUNK = 4096
@@ -31,6 +31,16 @@ def score(network: Network, task: str, part: Dataset, penalty: float) -> Score:
         cost += loss.forward(Z, Y) * len(X)
         mistakes += float(loss.mistakes(Z, Y).sum())
     return Score(cost / part.examples + penalty, loss.error(mistakes / part.examples))
+
+
+def chance_level(task: Task, part: Dataset, loss: Loss) -> float:
+    """The cost of the best prediction that ignores X: the classes' frequencies, or the mean. 0 where it is not finite."""
+    with np.errstate(all="ignore"):
+        mean = part.Y.mean(axis=0, dtype=np.float64)
+        p = np.clip(mean, 1e-6, 1 - 1e-6)
+        Z = {Task.REGRESSION: mean, Task.BINARY: np.log(p / (1 - p)), Task.CLASSES: np.log(p)}[task]
+        cost = float(loss.forward(np.broadcast_to(Z, part.Y.shape).astype(part.Y.dtype), part.Y))
+    return cost if math.isfinite(cost) else 0.0
 
 
 def look_at_layers(network: Network, part: Dataset, before: Array | None) -> tuple[LayerStatistics, ...]:

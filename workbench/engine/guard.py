@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 BETA = 0.98
 """The cost is compared with its average over about the last 50 steps."""
+NOTHING = 1e-3
 
 
 class Guard:
@@ -25,10 +26,11 @@ class Guard:
     good steps. Where penalties, label smoothing or dropout were edited the cost means something else, and is averaged anew.
     """
 
-    __slots__ = ("_meaning", "above", "product", "value")
+    __slots__ = ("_meaning", "_seen", "above", "product", "value")
 
     def __init__(self) -> None:
         self._meaning: tuple[float, ...] = ()
+        self._seen: Hyperparameters | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -40,23 +42,26 @@ class Guard:
         """The average, its bias corrected; infinite before the first cost."""
         return self.value / (1.0 - self.product) if self.product < 1.0 else math.inf
 
-    def average_for(self, h: Hyperparameters) -> float:
-        """The average of costs that mean what they mean with these hyperparameters; infinite where there are none."""
-        return self.average if _meaning(h) == self._meaning else math.inf
+    def usual(self, h: Hyperparameters, chance: float) -> float:
+        """What a cost is compared with: the average of costs that mean the same, but not next to nothing.
 
-    def trips(self, cost: float, h: Hyperparameters) -> bool:
-        """Whether this cost would be the last of `guard_steps` in a row above `guard_factor` times the average."""
-        if h.guard_factor <= 0.0 or self.above + 1 < h.guard_steps or cost <= h.guard_factor * self.average:
-            return False
-        return cost > h.guard_factor * self.average_for(h)
+        That is a thousandth of `chance`, the cost of a prediction that ignores X: below it, ten times as much is nothing
+        either. Infinite where there is no average yet.
+        """
+        return max(self.average, NOTHING * chance) if _meaning(h) == self._meaning else math.inf
 
-    def take(self, cost: float, h: Hyperparameters) -> None:
+    def trips(self, cost: float, h: Hyperparameters, chance: float) -> bool:
+        """Whether this cost would be the last of `guard_steps` in a row above `guard_factor` times the usual."""
+        return self.above + 1 >= h.guard_steps and 0.0 < h.guard_factor * self.usual(h, chance) < cost
+
+    def take(self, cost: float, h: Hyperparameters, chance: float) -> None:
         """Take the cost of a committed step in."""
-        meaning = _meaning(h)
-        if meaning != self._meaning:
-            self.restart()
-            self._meaning = meaning
-        if 0.0 < h.guard_factor * self.average < cost:
+        if h is not self._seen:
+            self._seen, meaning = h, _meaning(h)
+            if meaning != self._meaning:
+                self.restart()
+                self._meaning = meaning
+        if 0.0 < h.guard_factor * max(self.average, NOTHING * chance) < cost:
             self.above += 1
         else:
             self.value = BETA * self.value + (1.0 - BETA) * cost

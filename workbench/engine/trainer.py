@@ -25,7 +25,7 @@ from numpy.typing import DTypeLike
 
 from workbench.data.splits import Splits
 from workbench.engine.commands import Command, CommandSource, PassGuard, Planned, SetHyperparameter, no_commands
-from workbench.engine.evaluation import LOOKED_AT, look_at_layers, score
+from workbench.engine.evaluation import LOOKED_AT, chance_level, look_at_layers, score
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -97,6 +97,7 @@ class Trainer:
         self._plan: dict[int, list[Planned]] = {}
         for each in plan:
             self._plan.setdefault(each.step, []).append(each)
+        self._chance = chance_level(splits.task, splits.train, self._loss)
         self._planned_at = 0
         self.passes_guard = False
         """The next step is taken whatever the guard says."""
@@ -107,10 +108,15 @@ class Trainer:
         if ended:
             yield self.finish()
 
-    def train(self, commands: CommandSource, until: Until) -> Generator[Event, None, bool]:
-        """The same without `Finished`; whether it came to the end."""
-        if self.state.step == 0:
+    def train(self, commands: CommandSource, until: Until, looking: bool = True) -> Generator[Event, None, bool]:
+        """The same without `Finished`; whether it came to the end.
+
+        Where nobody is `looking`, of an evaluation only the dev cost is computed, on which the state depends, and none is told.
+        """
+        if self.state.step == 0 and looking:
             yield self._evaluated(None)
+        elif self.state.step == 0:
+            self._score_dev()
         while True:
             yield from self._planned()
             for command in commands(self.state.step):
@@ -123,7 +129,7 @@ class Trainer:
                     yield StoppedEarly(self.state.step, best.step, best.cost)
                     return False
                 best.waited = 0
-            for event in self._step():
+            for event in self._step(looking):
                 yield event
                 if isinstance(event, Diverged):
                     return False
@@ -187,7 +193,7 @@ class Trainer:
             raise InvalidValue(problems[0][1])
         return edited
 
-    def _step(self) -> Iterator[Event]:
+    def _step(self, looking: bool) -> Iterator[Event]:
         state, h = self.state, self.hyperparameters
         step, batches = state.step + 1, state.batches
         alpha = learning_rate(h, step, batches.epoch + batches.epoch_done, batches.progress)
@@ -196,7 +202,7 @@ class Trainer:
         state.use_optimizer(h.optimizer)
         X, Y = self._mini_batch()
         due = step % h.evaluate_every == 0 if h.evaluate_every else batches.epoch_done
-        before = state.network.parameters.copy() if due else None
+        before = state.network.parameters.copy() if due and looking else None
         with np.errstate(all="ignore"):  # what is not finite is found and reported
             cost, length = self._gradients(X, Y, step)
             trouble = self._trouble(cost, length)
@@ -217,11 +223,13 @@ class Trainer:
             self._mini_batch()  # of which no update can be made
             cost = length = math.nan
         else:
-            state.guard.take(cost, h)
+            state.guard.take(cost, h, self._chance)
         self.passes_guard = False
         state.step = step
         state.epoch_cost += cost * len(X)
-        evaluated = self._evaluated(before) if due else None
+        evaluated = self._evaluated(before) if due and looking else None
+        if due and not looking:
+            self._score_dev()
         yield StepTaken(step, batches.epoch, cost, length, alpha)
         if batches.epoch_done:
             yield EpochEnded(step, batches.epoch, state.epoch_cost / batches.examples)
@@ -237,7 +245,7 @@ class Trainer:
             return False
         with np.errstate(all="ignore"):
             cost = self._loss.forward(network.infer(X[others]), Y[others]) + self._penalty()
-        return not cost <= max(h.guard_factor, RUINED) * self.state.guard.average_for(h)
+        return not cost <= max(h.guard_factor, RUINED) * self.state.guard.usual(h, self._chance)
 
     def _mini_batch(self) -> tuple[Array, Array]:
         if self.state.batches.epoch_done:
@@ -247,13 +255,14 @@ class Trainer:
     def _risen(self, cost: float) -> str:
         """What the guard has against this cost, or nothing. Where it is to be passed, it averages anew."""
         guard, h = self.state.guard, self.hyperparameters
-        if not guard.trips(cost, h):
+        if not guard.trips(cost, h, self._chance):
             return ""
         if self.passes_guard:
             guard.restart()
             return ""
         steps = f"for {h.guard_steps} steps" if h.guard_steps > 1 else "once"
-        return f"the cost is {cost:.3g}, {steps} more than {h.guard_factor:g} times its average of {guard.average:.3g}"
+        usual = guard.usual(h, self._chance)
+        return f"the cost is {cost:.3g}, {steps} more than {h.guard_factor:g} times its average of {usual:.3g}"
 
     def _gradients(self, X: Array, Y: Array, step: int) -> tuple[float, float]:
         """Forward and backward with the penalties: the cost, and the gradients' norm before clipping."""
@@ -308,6 +317,12 @@ class Trainer:
             assert train is not None
             layers = look_at_layers(self.state.network, self.splits.train, before)
             return Evaluated(self.state.step, self.state.batches.epoch, train, self._score("dev"), layers)
+
+    def _score_dev(self) -> None:
+        with np.errstate(all="ignore"):
+            dev = self._score("dev")
+        if dev is not None:
+            self.state.best.take(self.state.step, dev.cost)
 
     def _evaluated(self, before: Array | None) -> Evaluated:
         """An evaluation of the run's own, whose dev cost may be the best so far."""

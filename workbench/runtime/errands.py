@@ -108,8 +108,9 @@ def _carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward
             return Onward()
         case Export(path=path, step=step):
             place = run.place if step < 0 or step >= branch.step else place_before(branch, step)
-            run.export(place, Path(path))
-            send(Exported(path, place.step, place.edits))
+            if Path(path).parent.is_dir():  # else whoever asked has left, and taken the folder along
+                run.export(place, Path(path))
+                send(Exported(path, place.step, place.edits))
             return Onward()
         case WritePreset(path=path, names=names):
             write_atomically(path, preset_to_toml(scheduled(run.session, names, Path(path).stem)).encode())

@@ -13,14 +13,15 @@ class CannotFollow(Exception):
     """A timeline does not lead where it was recorded to lead: on this machine the run stops on the way."""
 
 
-def along(trainer: Trainer, script: Script, steps: int) -> Iterator[Event]:
+def along(trainer: Trainer, script: Script, steps: int, looking: bool = True) -> Iterator[Event]:
     """Train until `steps` are done in all, taking the script's edits and stopping where it stopped.
 
-    Raises `CannotFollow` where the run stops by itself and was not recorded to.
+    Where nobody is `looking`, evaluations are made only as far as the state depends on them. Raises `CannotFollow` where
+    the run stops by itself and was not recorded to.
     """
     ended = False
     while not ended:
-        run = trainer.train(script, Until(steps=steps))
+        run = trainer.train(script, Until(steps=steps), looking)
         while True:
             try:
                 event = next(run)

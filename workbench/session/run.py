@@ -18,7 +18,7 @@ import numpy as np
 from workbench.data.dataset import DataError
 from workbench.data.splits import prepare
 from workbench.engine.commands import Command, CommandSource, PassGuard, SetHyperparameter
-from workbench.engine.events import Diverged, Evaluated, Event, StepTaken, StoppedEarly
+from workbench.engine.events import Diverged, EpochEnded, Evaluated, Event, StepTaken, StoppedEarly
 from workbench.engine.history import PREFIX, History, StepsTaken
 from workbench.engine.state import Snapshot, SnapshotMismatch
 from workbench.engine.trainer import Trainer, Until
@@ -333,7 +333,7 @@ class Run:
         trainer, history = self.trainer, self._histories[branch.name]
         begun, known = trainer.state.step, history.last
         pending: list[StepTaken] = []
-        for event in along(trainer, script, branch.step):
+        for event in along(trainer, script, branch.step, looking=known < branch.step):
             if isinstance(event, StepTaken):
                 self._progress(event.step - begun, branch.step - begun)
                 pending += [event] if event.step > known else []
@@ -342,10 +342,10 @@ class Run:
             if pending:
                 history.take(columns(pending, trainer.state.batches.progress))
                 pending.clear()
-            if isinstance(event, Evaluated):
+            if isinstance(event, EpochEnded):
                 self.snapshots.add(past(branch, Place(event.step, script.given)), Kind.PASSED, trainer.state.snapshot())
-                if event.step > known or not event.step:
-                    history.take(event)
+            if isinstance(event, Evaluated) and (event.step > known or not event.step):
+                history.take(event)
         if pending:
             history.take(columns(pending, trainer.state.batches.progress))
         recorded = {mark.step: mark.hash for mark in branch.marks}

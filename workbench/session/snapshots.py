@@ -41,8 +41,8 @@ class Kept:
 class Snapshots:
     """The copies of one run.
 
-    Where they outgrow the budget, the plain ones go whose neighbours are nearest for their age, so that the gaps grow
-    slowly towards the beginning; then edits, then the tips of other branches. The start and the best stay.
+    Where they outgrow the budget, the plain ones go whose neighbours are nearest, so that no place is far from a copy; then
+    edits, then the tips of other branches. The start and the best stay.
     """
 
     def __init__(self, budget: int = BUDGET) -> None:
@@ -96,8 +96,8 @@ class Snapshots:
         return found.snapshot if found and (found.past.step, len(found.past.edits)) == (place.step, place.edits) else None
 
     def _thin(self) -> None:
-        # A quarter below the limits, so that it is seldom done.
-        room, most = self.budget * 3 // 4, MOST * 3 // 4
+        # Some way below the limits, so that it is seldom done.
+        room, most = self.budget * 9 // 10, MOST * 3 // 4
         for kind in (Kind.PASSED, Kind.EDIT, Kind.TIP):
             while self._size > room or len(self._kept) > most:
                 line = sorted(self._kept.values(), key=lambda each: each.past.step)
@@ -115,11 +115,10 @@ class Snapshots:
 
 
 def _least_missed(line: list[Kept], kind: Kind) -> list[Kept]:
-    """Copies of a kind, no two of them neighbours, those first whose absence leaves the smallest gap for their age."""
-    newest = line[-1].past.step
+    """Copies of a kind, no two of them neighbours, those first whose absence leaves the smallest gap."""
 
-    def missed(i: int) -> float:
-        return float((line[i + 1].past.step - line[i - 1].past.step) / (1 + newest - line[i].past.step) ** 0.25)
+    def missed(i: int) -> int:
+        return line[i + 1].past.step - line[i - 1].past.step
 
     dropped: set[int] = set()
     for i in sorted((i for i in range(1, len(line) - 1) if line[i].kind is kind), key=missed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,6 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
+
+from workbench.ui.screens.screen import WorkbenchScreen
 
 
 class HelpScreen(ModalScreen[None]):
@@ -27,12 +29,11 @@ class HelpScreen(ModalScreen[None]):
         """Keys, then paragraphs."""
         text = Text()
         text.append("Keys\n", "bold")
-        for binding in self._below.BINDINGS:
-            if isinstance(binding, Binding) and binding.action != "noop":
-                key = binding.key_display or binding.key.split(",")[0]
-                text.append(f"  {key:<9}", "bold")
-                text.append(f"{binding.tooltip or binding.description}\n")
-        text.append("  ctrl+p   ", "bold")
+        for binding in _bindings(self._below):
+            key = binding.key_display or binding.key.split(",")[0]
+            text.append(f"  {key:<11}", "bold")
+            text.append(f"{binding.tooltip or binding.description}\n")
+        text.append("  ctrl+p     ", "bold")
         text.append("Command palette: every action, and the themes\n")
         for title, paragraph in self._paragraphs:
             text.append(f"\n{title}\n", "bold")
@@ -41,3 +42,10 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help") as scroll:
             scroll.border_title = "Help"
             yield Static(text)
+
+
+def _bindings(screen: Screen[None]) -> Iterator[Binding]:
+    """The bindings of a screen's own classes, the most general first."""
+    for each in reversed(type(screen).__mro__):
+        if issubclass(each, WorkbenchScreen):
+            yield from (binding for binding in vars(each).get("BINDINGS", ()) if isinstance(binding, Binding))

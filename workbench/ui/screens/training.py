@@ -242,7 +242,8 @@ class TrainingScreen(TravelScreen):
 
     def action_help(self) -> None:
         """Keys and explanations."""
-        self.app.push_screen(HelpScreen(self, [(kind.TITLE or "3 Curves", kind.HELP or "") for kind in PANELS]))
+        paragraphs = [(kind.TITLE or "3 Curves", kind.HELP or "") for kind in PANELS]
+        self.app.push_screen(HelpScreen(self, [*paragraphs, ("Any edit can be taken back", self.TRAVEL_HELP)]))
 
     def action_library(self) -> None:
         """Save and go to the library, or first out of the zoom."""

@@ -57,6 +57,15 @@ class TravelScreen(EngineScreen):
         Binding("x", "schedule", "Schedule", show=False, id="travel.schedule", tooltip="Turn the edits into a preset's schedule"),
     ]
 
+    TRAVEL_HELP: ClassVar[str] = (
+        "u undoes the last edit: its value from now on, or the model too, back to just before it. r puts a cursor on the curves; "
+        "Enter goes back to that step. What was trained beyond stays, as a branch: v shows the tree. f trains copies with other "
+        "values from here, or from the cursor, on the same mini-batches; a looks for a learning rate. The guard stops training "
+        "before an update that is not finite is committed, or when the cost has been guard k times its average for guard n "
+        "steps, and puts the model back; g then offers what to do. patience stops early and goes back to the best dev cost. "
+        "Everything is saved at each edit and every few seconds."
+    )
+
     # -- back ---------------------------------------------------------------------------------------------------------
 
     def action_undo(self) -> None:
