@@ -94,7 +94,7 @@ async def test_a_place_in_the_past_is_exported_and_the_run_stays_where_it_is(pau
     await parent.train_to(13)
     await parent.told(SetHyperparameter("learning_rate", 0.02))
     await parent.train_to(25)
-    path = tmp_path / "deep" / "fork.toml"
+    path = tmp_path / "fork.toml"
     said = await parent.told(Export(str(path), 13))
     assert [type(each) for each in said] == [Exported, Branches]
     assert said[0] == Exported(str(path), 13, 1)  # before the edits made there

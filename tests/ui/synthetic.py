@@ -12,7 +12,7 @@ import numpy as np
 from workbench.engine.events import BatchNormStatistics, Evaluated, Histogram, LayerStatistics, Score
 from workbench.engine.history import History, StepsTaken
 from workbench.hyperparameters import Hyperparameters, Value, assign
-from workbench.runtime.messages import Begun, SeriesSent
+from workbench.runtime.reports import Begun, SeriesSent
 from workbench.ui.monitor import Monitor
 
 TRAIN_EXAMPLES = 1280

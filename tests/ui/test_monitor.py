@@ -11,9 +11,9 @@ from synthetic import TRAIN_EXAMPLES, begun, evaluated, hyperparameters, steps, 
 from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged, Score
 from workbench.engine.history import History
 from workbench.hyperparameters import Value
-from workbench.runtime.messages import Paused, Report, Resumed, Saved
+from workbench.runtime.reports import Paused, Report, Resumed, Saved
 from workbench.session.preset import parse_preset
-from workbench.session.session import Divergence, Edit, Session
+from workbench.session.session import Branch, Edit, Session, Stop
 from workbench.ui.monitor import Monitor, Phase, shown
 
 FINISHED = Finished(400, 20, Score(0.1, 0.0), None, None)
@@ -101,7 +101,7 @@ def test_the_time_left_follows_an_edit_of_the_batch_size_and_of_the_epochs():
     assert monitor.seconds_left == 0.0
 
 
-@pytest.mark.parametrize("stop", [Paused(200), FINISHED, Diverged(201, "the cost is nan", (1,))])
+@pytest.mark.parametrize("stop", [Paused(200), FINISHED, Diverged(201, "the cost is nan", (1,), 200)])
 def test_there_is_no_time_left_to_tell_while_it_stands(stop: Report):
     assert math.isnan(after(begun(), steps(1, 100), steps(101, 200), stop).seconds_left)
 
@@ -138,13 +138,13 @@ def test_an_edit_without_effect_says_so_on_the_timeline():
 
 
 def test_a_divergence_stops_the_run_and_stands_on_the_timeline_after_the_last_good_step():
-    monitor = after(begun(), steps(1, 10), Diverged(11, "the cost is nan", (3,)), Paused(10))
+    monitor = after(begun(), steps(1, 10), Diverged(11, "the cost is nan", (3,), 10), Paused(10))
     assert monitor.phase is Phase.DIVERGED
     assert "step 11" in monitor.trouble
-    assert (monitor.entries[-1].step, monitor.entries[-1].name) == (10, "diverged")
+    assert (monitor.entries[-1].step, monitor.entries[-1].name) == (10, "guard")
 
 
-@pytest.mark.parametrize("stop", [Diverged(11, "the cost is nan", (3,)), FINISHED])
+@pytest.mark.parametrize("stop", [Diverged(11, "the cost is nan", (3,), 10), FINISHED])
 def test_going_on_clears_what_was_said_of_the_end(stop: Report):
     monitor = after(begun(), steps(1, 10), stop, Paused(10), Resumed(10))
     assert monitor.phase is Phase.TRAINING
@@ -152,7 +152,7 @@ def test_going_on_clears_what_was_said_of_the_end(stop: Report):
     assert monitor.finished is None
 
 
-@pytest.mark.parametrize("stop", [Diverged(11, "the cost is nan", (3,)), FINISHED])
+@pytest.mark.parametrize("stop", [Diverged(11, "the cost is nan", (3,), 10), FINISHED])
 def test_a_single_step_from_the_end_clears_it_too(stop: Report):
     monitor = after(begun(), steps(1, 10), stop, Paused(10), steps(11, 11), Paused(11))
     assert monitor.phase is Phase.PAUSED
@@ -171,8 +171,8 @@ def test_a_session_begun_again_has_its_curves_and_its_timeline():
     history = History()
     history.take(steps(1, 40))
     session = Session(
-        preset=parse_preset({}, "x", "x"), seed=1, edits=(Edit(20, "l2", 0.0, 0.01),),
-        divergences=(Divergence(10, "the cost is nan"),),
+        preset=parse_preset({}, "x", "x"), seed=1,
+        branches=(Branch(edits=(Edit(20, "l2", 0.0, 0.01),), stops=(Stop(10, 0, "the cost is nan"),), step=40),),
     )  # fmt: skip
     monitor = Monitor.of(session)
     monitor.take(begun(step=40, history=history), 0.0)
@@ -180,7 +180,7 @@ def test_a_session_begun_again_has_its_curves_and_its_timeline():
     monitor.take(Paused(40), 0.0)
     assert monitor.phase is Phase.PAUSED
     assert monitor.step == 40
-    assert [(entry.step, entry.name) for entry in monitor.entries] == [(10, "diverged"), (20, "l2")]
+    assert [(entry.step, entry.name) for entry in monitor.entries] == [(10, "guard"), (20, "l2")]
     assert len(monitor.history.series["cost"]) == 40
     assert len(monitor.history.series["train_cost"]) == 0
     assert not monitor.unsaved

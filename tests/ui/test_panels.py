@@ -15,13 +15,14 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from workbench.engine.events import Diverged, Evaluated, Finished, HyperparameterChanged, Score
-from workbench.runtime.messages import Paused, Resumed
+from workbench.runtime.reports import Paused, Resumed
 from workbench.ui.monitor import Entry, Monitor
 from workbench.ui.panels.curves import BETAS, CostPanel, SecondPanel, marks
 from workbench.ui.panels.layers import LayersPanel, compact
 from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine, duration
 from workbench.ui.panels.timeline import TimelinePanel
+from workbench.ui.widgets.chart import Mark
 
 P = TypeVar("P", Panel, StatusLine)
 TINY = [(1, 1), (4, 2), (13, 5), (25, 8)]
@@ -139,20 +140,24 @@ async def test_many_edits_leave_every_label_that_is_shown_whole():
         assert {"batch 11", "batch 110", "batch 260"} <= set(whole)
 
 
+def marked(*entries: Entry) -> tuple[Mark, ...]:
+    return marks(Monitor(entries=list(entries)))
+
+
 def test_edits_of_one_step_share_a_mark():
-    both = marks([Entry(5, "l2", "0 → 0.01"), Entry(5, "optimizer", "adam → momentum"), Entry(9, "diverged", "the cost is nan")])
-    assert [(mark.x, mark.label) for mark in both] == [(5.0, "λ 0.01, optimizer momentum"), (9.0, "✗ diverged")]
+    both = marked(Entry(5, "l2", "0 → 0.01"), Entry(5, "optimizer", "adam → momentum"), Entry(9, "guard", "the cost is nan"))
+    assert [(mark.x, mark.label) for mark in both] == [(5.0, "λ 0.01, optimizer momentum"), (9.0, "✗ guard")]
 
 
 def test_a_mark_says_a_thing_once_and_a_label_that_is_cut_says_so():
-    again = [Entry(5, "diverged", "the cost is nan")] * 3 + [Entry(5, "learning_rate", "1e30 → 0.001")]
-    assert marks(again)[0].label == "✗ diverged, α 0.001"
-    (mark,) = marks([*again, Entry(5, "optimizer", "adam → momentum")])
+    again = [Entry(5, "guard", "the cost is nan")] * 3 + [Entry(5, "learning_rate", "1e30 → 0.001")]
+    assert marked(*again)[0].label == "✗ guard, α 0.001"
+    (mark,) = marked(*again, Entry(5, "optimizer", "adam → momentum"))
     assert mark.label.endswith("…")
 
 
 def test_a_mark_leaves_out_that_an_edit_has_no_effect():
-    assert marks([Entry(5, "beta2", "0.999 → 0.99 (not used by momentum)")])[0].label == "β₂ 0.99"
+    assert marked(Entry(5, "beta2", "0.999 → 0.99 (not used by momentum)"))[0].label == "β₂ 0.99"
 
 
 async def test_costs_that_are_not_finite_leave_the_curve_as_it_is():
@@ -283,7 +288,7 @@ async def test_dead_units_are_told_for_hidden_layers_only():
         (0.0, "0"), (-0.35, "-.35"), (0.351, ".35"), (1.25, "1.2"), (-12.5, "-12.5"), (480.2, "480"),
         (9999.0, "9999"), (1e4, "1e4"),
         (-1.26e5, "-1e5"), (3e-5, "3e-5"), (-3e-15, "-3e-15"), (0.996, "1.00"), (0.005, ".01"),
-        (math.nan, "nan"),
+        (math.nan, "–"),
         (-math.inf, "-inf"), (1e300, "1e300"),
     ],
 )  # fmt: skip
@@ -335,9 +340,9 @@ async def test_another_past_takes_the_place_of_the_one_before():
 async def test_a_long_reason_wraps():
     async with alone(TimelinePanel(), (40, 12)) as (panel, pilot):
         monitor = trained(40)
-        monitor.take(Diverged(41, "the gradient of " + ", ".join(f"W{l}" for l in range(1, 20)) + " is not finite", ()), 1.0)
+        monitor.take(Diverged(41, "the gradient of " + ", ".join(f"W{l}" for l in range(1, 20)) + " is not finite", (), 40), 1.0)
         text = " ".join(line.strip("│ ") for line in (await shows(panel, pilot, monitor)).splitlines())
-        assert "diverged" in text
+        assert "guard" in text
         assert "W19 is not finite" in text
 
 
@@ -385,7 +390,7 @@ async def test_the_status_of_the_ends_of_a_run():
         ([Paused(400)], "‖ paused"),
         ([Paused(400), Resumed(400)], "● training"),
         ([Finished(400, 20, score, score, score)], "✓ finished"),
-        ([Diverged(401, "the cost is nan", ())], "✗ diverged"),
+        ([Diverged(401, "the cost is nan", (), 400)], "✗ stopped by the guard"),
     ):
         monitor = trained(400)
         for report in reports:

@@ -12,7 +12,7 @@ from fed import FedApp, FedScreen
 from textual.pilot import Pilot
 
 from workbench.engine.events import Diverged, Finished, Score
-from workbench.runtime.messages import Paused
+from workbench.runtime.reports import Paused
 from workbench.ui.app import WorkbenchApp
 from workbench.ui.widgets.editor import Editor
 
@@ -84,7 +84,7 @@ def test_a_refused_edit(snap_compare: Compare) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_diverged(snap_compare: Compare, size: tuple[int, int]) -> None:
-    reports = (Diverged(401, "the cost is nan; layer 2 is the first whose output is not finite", (1, 2)), Paused(400))
+    reports = (Diverged(401, "the cost is nan; layer 2 is the first whose output is not finite", (1, 2), 400), Paused(400))
     assert snap_compare(fed(), terminal_size=size, run_before=after("l", reports=reports))
 
 
