@@ -39,6 +39,7 @@ from workbench.session.timeline import (
     fork,
     hyperparameters_at,
     is_place,
+    leads_to,
     past,
     place_after,
     place_before,
@@ -245,8 +246,12 @@ class Run:
             return
         session = self.session
         source = session.branch
-        while source.parent is not None and (place.step < source.fork or is_empty(session, source.name)):
-            source = session.named(source.parent)
+        while source.parent is not None:
+            parent = session.named(source.parent)
+            shared = is_place(source, place) and leads_to(past(source, place), parent, parent.tip)
+            if not shared and not is_empty(session, source.name):
+                break
+            source = parent
         if place == source.tip:
             self.switch(source.name)
             return
@@ -274,11 +279,11 @@ class Run:
 
         Raises `ValueError` where the run stands neither there nor where it was put by that.
         """
-        session = self.session
-        for name in (session.current, self.left):
-            stops = session.named(name).stops if name else ()
-            if stops and stops[-1].step == session.named(name).step:
-                self.switch(name)
+        session, here = self.session, past(self.session.branch, self.place)
+        onward = [each for each in session.branches if self.left and leads_to(here, each, each.tip)]
+        for branch in (session.branch, *reversed(onward)):
+            if branch.stops and branch.stops[-1].step == branch.step:
+                self.switch(branch.name)
                 return
         raise ValueError("nothing has stopped the run here")
 

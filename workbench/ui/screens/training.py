@@ -108,7 +108,10 @@ class TrainingScreen(TravelScreen):
         self.set_class(not wide and not narrow, "-compact")
         self.set_class(narrow, "-narrow")
         self.set_class(width < 40 or height < 12, "-tiny")
-        self.query_one(Footer).show_command_palette = width >= 100
+        footer = self.query_one(Footer)
+        if footer.show_command_palette != (width >= 100):
+            footer.show_command_palette = width >= 100
+            footer.refresh(recompose=True)
         for number, kind in enumerate(PANELS):
             self.query_one(f"#{kind.__name__}", Panel).set_class(number == self._shown_panel(narrow), "-current")
         self.query_one("#tabs", Static).update(self._tabs())
