@@ -301,6 +301,10 @@ class Trainer:
             return f"the gradient of {', '.join(bad)} is not finite"
         if min(length, self.hyperparameters.clip_norm or math.inf) > 1e18:
             return f"the gradient has exploded: its norm is {length:.3g}"
+        if network.running is not None and not math.isfinite(np.add.reduce(network.statistics)):
+            norms = enumerate((layer.batchnorm for layer in network.layers), start=1)
+            bad_layers = [str(l) for l, norm in norms if norm is not None and not np.isfinite(norm.batch_var).all()]
+            return f"the variance of the mini-batch is not finite in layer {', '.join(bad_layers)}"
         return ""
 
     def _penalty(self) -> float:

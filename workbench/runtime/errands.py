@@ -108,7 +108,7 @@ def _carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward
             return Onward()
         case Export(path=path, step=step):
             place = run.place if step < 0 or step >= branch.step else place_before(branch, step)
-            if Path(path).parent.is_dir():  # else whoever asked has left, and taken the folder along
+            if Path(path).parent.exists():  # else whoever asked has left, and taken the folder along
                 run.export(place, Path(path))
                 send(Exported(path, place.step, place.edits))
             return Onward()
