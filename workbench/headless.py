@@ -31,7 +31,7 @@ from workbench.engine.events import (
 from workbench.engine.history import StepsTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import Bites, InvalidValue, UnknownName, Value, find, suggestion
-from workbench.session.errors import CheckpointError, InputError
+from workbench.session.errors import CheckpointError, InputError, SaveError
 from workbench.session.lock import SessionLock
 from workbench.session.opening import Opened
 from workbench.session.preset import Preset
@@ -236,16 +236,27 @@ def _end_early(run: Run, number: int, save_to: Path | None) -> int:
     return 128 + number
 
 
+def _save_on_the_way(run: Run, path: Path, failed: str) -> str:
+    """Save; what fails does no harm, and is said once. Returns how it failed."""
+    try:
+        run.save(path, scored=False)
+    except SaveError as error:
+        if str(error) != failed:
+            click.echo(f"workbench: {error}; training goes on", err=True)
+        return str(error)
+    return ""
+
+
 def _drive(run: Run, commands: CommandSource, until: Until, silent: bool, save_to: Path | None) -> Event | None:
     """Train to the end, showing how it goes and saving every so often; returns the last event."""
-    trainer, last, due = run.trainer, None, every(AUTOSAVE_SECONDS)
+    trainer, last, due, failed = run.trainer, None, every(AUTOSAVE_SECONDS), ""
     with _reporter(silent) as reporter:
         for event in run.events(commands, every(0.1), until):
             match event:
                 case StepsTaken():
                     reporter.progress(_share_done(event, until, trainer.hyperparameters.epochs), event)
                     if save_to is not None and due():
-                        run.save(save_to, scored=False)
+                        failed = _save_on_the_way(run, save_to, failed)
                     continue
                 case Evaluated():
                     reporter.evaluated(event)

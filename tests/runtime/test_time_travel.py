@@ -417,8 +417,10 @@ async def test_a_preset_written_from_edits_trains_to_the_same_bits_by_itself(pau
     assert {event.step for event in events if isinstance(event, HyperparameterChanged) and event.planned} == {5, 11}
     assert run.session.branch.edits == ()
 
-    await talk.told(WritePreset(str(path), ("learning_rate",)))
-    only = read_preset(path)
+    assert kinds(await talk.told(WritePreset(str(path), ("learning_rate",)))) == [Remark, Branches]  # nothing is overwritten
+    other = tmp_path / "presets" / "only.toml"
+    await talk.told(WritePreset(str(other), ("learning_rate",)))
+    only = read_preset(other)
     assert [(each.step, each.name, each.value) for each in only.plan] == [(5, "learning_rate", 0.1), (11, "learning_rate", 0.2)]
     assert (only.training.learning_rate, only.training.batch_size) == (0.03, 8)
 

@@ -434,7 +434,7 @@ async def test_q_after_escape_failed_asks_again_before_it_quits(workbench_app: O
 async def test_a_run_that_diverges_says_so_and_goes_on_after_an_edit(workbench_app: Open, presets: Path):
     async with workbench_app(presets / "diverging.toml") as it:
         await it.until_phase(Phase.DIVERGED)
-        await it.until_seen("✗ stopped by the guard", "is not finite", "Press g")
+        await it.until_seen("✗ stopped by the guard", "is not finite", "g: α ÷ 3")
         step = it.monitor.step
         await it.press("space")  # as it was, it diverges again
         await it.until(lambda: it.monitor.phase is Phase.DIVERGED, "diverged again")

@@ -72,8 +72,8 @@ class Engine:
         return f"{how}: {lines[-1]}" if lines else how
 
     async def close(self) -> None:
-        """End the process: ask it to, wait a while, then kill it. No process is left behind."""
-        self.send(Quit())
+        """End the process: hang up, so that it saves what is new; wait a while, then kill it. No process is left behind."""
+        self._ending = True
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:

@@ -39,6 +39,13 @@ from workbench.session.session import Place
 from workbench.session.timeline import place_before, scheduled, undoable
 
 
+class CalledOff(Exception):
+    """Somebody did not want to wait for the end of a journey."""
+
+    def __init__(self) -> None:
+        super().__init__("called off on the way")
+
+
 @dataclass(frozen=True, slots=True)
 class Onward:
     """How training goes on after an errand.
@@ -60,7 +67,7 @@ def carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward:
         return _carry_out(order, run, send)
     except SaveError as error:
         send(SaveFailed(error.path, str(error)))
-    except (LookupError, ValueError, CannotFollow) as error:
+    except (LookupError, ValueError, CannotFollow, CalledOff) as error:
         send(Remark(f"Not done: {error}"))
     return Onward()
 
@@ -112,7 +119,11 @@ def _carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward
                 run.export(place, Path(path))
                 send(Exported(path, place.step, place.edits))
             return Onward()
+        case WritePreset(path=path) if Path(path).exists():
+            raise ValueError(f"{path} is there already")
         case WritePreset(path=path, names=names):
+            if any(stop.passed for stop in branch.stops):
+                send(Remark("The guard was passed on the way. No preset can do that: trained by it, the run stops there."))
             write_atomically(path, preset_to_toml(scheduled(run.session, names, Path(path).stem)).encode())
             send(Exported(path, run.place.step, run.place.edits))
             return Onward()

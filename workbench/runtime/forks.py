@@ -6,8 +6,11 @@ All forks see the same mini-batches and dropout masks, because those are functio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from workbench.runtime.reports import RateFound, Refused, Report
 Changes = tuple[SetHyperparameter, ...]
 Listener = Callable[[int, Report], None]
 """Told each report with the number of the fork, from 0."""
+PREFIX = "workbench-fork-"
+STALE_SECONDS = 86_400
 ENDS = (Finished, Diverged, StoppedEarly)
 
 
@@ -27,7 +32,8 @@ class Forks:
     """A place to fork from: a folder of its own, in which an engine writes the session that all forks begin with."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="workbench-", ignore_cleanup_errors=True)
+        _sweep()
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
         self.path = Path(self._folder.name) / "fork.toml"
 
     def close(self) -> None:
@@ -71,3 +77,11 @@ class Forks:
             listen(Refused(f"the fork ended unexpectedly ({error})"))
         finally:
             await engine.close()
+
+
+def _sweep() -> None:
+    """Remove the folders of apps that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,7 @@ from workbench.engine.commands import Command, SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, HyperparameterChanged, StoppedEarly
 from workbench.engine.trainer import Until
 from workbench.hyperparameters import Value
-from workbench.runtime.errands import carry_out
+from workbench.runtime.errands import CalledOff, carry_out
 from workbench.runtime.keeper import Keeper
 from workbench.runtime.orders import (
     Adopt,
@@ -118,7 +118,7 @@ class Host:
                     self._carry_out(errand.order)
         except CheckpointError as error:
             self._send(Refused(str(error), rebuild=True))
-        except (InputError, CannotFollow) as error:
+        except (InputError, CannotFollow, CalledOff) as error:
             self._send(Refused(str(error)))
         except _End as end:
             if end.saving:
@@ -230,7 +230,9 @@ class Host:
             while not self._inbox.empty():
                 order = self._inbox.get()
                 if order is None or isinstance(order, Quit):
-                    raise _End(saving=order is None)
+                    raise _End(saving=order is None or any(isinstance(each, Save) for each in self._early))
+                if isinstance(order, Pause):
+                    raise CalledOff
                 self._early.append(order)
 
     # -- what it is told ----------------------------------------------------------------------------------------------

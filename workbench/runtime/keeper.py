@@ -103,8 +103,10 @@ class Keeper:
 
     def _found_free(self, path: Path) -> Path:
         """The name for a new session: the one it was given, or the next where somebody has taken that meanwhile."""
-        if not path.is_file() and self._take_lock(path):
-            return path
+        if self._take_lock(path):
+            if not path.is_file():
+                return path
+            self.release()
         assert self._run is not None
         self._lock = claim(path.parent, self._run.session.preset.name)
         return path.with_name(self._lock.path.name)

@@ -7,6 +7,7 @@ and the replay all start here.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -197,9 +198,9 @@ class Run:
                     self.snapshots.demote(self._best)
                 self._best = here
         elif isinstance(event, (Diverged, StoppedEarly)):
-            if isinstance(event, StoppedEarly):
+            if isinstance(event, StoppedEarly) and math.isfinite(event.cost):
                 self.go_to(place_before(self._recorder.timeline, event.best))
-            elif event.good < self.trainer.state.step:
+            elif isinstance(event, Diverged) and event.good < self.trainer.state.step:
                 self.go_to(place_after(self._recorder.timeline, event.good))
 
     def flush(self) -> StepsTaken | None:

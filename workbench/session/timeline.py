@@ -109,7 +109,9 @@ def cut(branch: Branch, place: Place) -> Branch:
 def fork(session: Session, parent: Branch, place: Place) -> Branch:
     """A new branch that leaves `parent` at a place on it."""
     name = fresh_branch_name(session)
-    return dataclasses.replace(cut(parent, place), name=name, parent=parent.name, fork=place.step, note="")
+    # What stopped it here may not be passed again: it will stop it once more.
+    stops = tuple(stop for stop in parent.stops if stop.step < place.step)
+    return dataclasses.replace(cut(parent, place), name=name, parent=parent.name, fork=place.step, note="", stops=stops)
 
 
 def fields_of(branch: Branch) -> dict[str, Any]:

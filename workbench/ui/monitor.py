@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from workbench.engine.commands import Planned
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -18,7 +19,7 @@ from workbench.engine.events import (
 )
 from workbench.engine.history import History, Series, StepsTaken
 from workbench.hyperparameters import TABLE, Value
-from workbench.runtime.reports import Arrived, Begun, Branches, Paused, Report, Resumed, Saved, Travelling
+from workbench.runtime.reports import Arrived, Begun, Branches, Paused, Report, Resumed, Saved, SaveFailed, Travelling
 from workbench.session.session import MAIN, Best, Branch, Edit, Session
 
 
@@ -100,6 +101,7 @@ class Monitor:
     unsaved: bool = False
     """Whether there is something that quitting without saving would lose."""
     revision: int = 0
+    plan: tuple[Planned, ...] = ()
     edits: list[Edit] = field(default_factory=list)
     """Those of the current branch, in order."""
     _arrivals: deque[tuple[float, int]] = field(default_factory=deque)
@@ -109,7 +111,7 @@ class Monitor:
     @classmethod
     def of(cls, session: Session) -> Monitor:
         """A monitor that knows the session's own timeline."""
-        monitor = cls()
+        monitor = cls(plan=session.preset.plan)
         monitor.branches = {branch.name: branch for branch in session.branches}
         monitor.current = session.current
         monitor._read_branch(session.branch)
@@ -121,6 +123,7 @@ class Monitor:
         entries = [_edit_entry(edit, number) for number, edit in enumerate(branch.edits, start=1)]
         entries += [Entry(stop.step, GUARD, stop.reason + (" (passed)" if stop.passed else "")) for stop in branch.stops]
         entries += [Entry(note.step, NOTE, note.text) for note in branch.notes]
+        entries += [Entry(each.step, each.name, f"→ {shown(each.value)}", PLAN) for each in self.plan if each.step <= branch.step]
         self.entries = sorted(entries, key=lambda entry: entry.step)
         self.best = branch.best
 
@@ -147,7 +150,7 @@ class Monitor:
                 self.evaluated = report
                 if report.step > self._stood or not report.step:
                     self.history.take(report)
-                    if report.dev is not None and (self.best is None or report.dev.cost < self.best.cost):
+                    if report.dev is not None and report.dev.cost < (self.best.cost if self.best is not None else math.inf):
                         self.best = Best(report.step, report.dev.cost)
             case HyperparameterChanged():
                 self._changed(report)
@@ -179,10 +182,13 @@ class Monitor:
                 self.entries.append(Entry(report.step - 1, GUARD, report.reason))
             case StoppedEarly():
                 self.phase, self.stop = Phase.EARLY, report
-                self.trouble = f"after step {report.step:,}: the dev cost was least, {report.cost:.4g}, at step {report.best:,}"
+                least = f"least, {report.cost:.4g}, at step {report.best:,}" if math.isfinite(report.cost) else "never finite"
+                self.trouble = f"after step {report.step:,}: the dev cost was {least}"
                 self.entries.append(Entry(report.step, GUARD, f"stopped early: the best is that of step {report.best:,}"))
             case Saved():
                 self.unsaved = False
+            case SaveFailed():
+                self.unsaved = True
             case _:
                 pass
 
@@ -222,7 +228,8 @@ class Monitor:
         }
         if report.current != self.current:
             left, self.current = self.current, report.current
-            self.compared = (*self.compared, left) if left in self.branches and left not in self.compared else self.compared
+            if left in self.branches and left not in self.compared and not _ends_in_a_stop(self.branches[left]):
+                self.compared = (*self.compared, left)
         self.compared = tuple(name for name in self.compared if name in self.branches and name != self.current)
         self.back, self.travelling = report.back, None
         self._read_branch(self.branches[report.current])
@@ -276,6 +283,11 @@ class Monitor:
         assert isinstance(batch, int)
         steps = max(0.0, epochs - self.progress) * math.ceil(self.begun.examples[0] / batch)
         return steps / rate
+
+
+def _ends_in_a_stop(branch: Branch) -> bool:
+    """Its last costs may be beyond every axis."""
+    return bool(branch.stops) and branch.stops[-1].step == branch.step
 
 
 def _edit_entry(edit: Edit, number: int, effect: str = "") -> Entry:

@@ -42,6 +42,7 @@ class BranchesScreen(ModalScreen[None]):
         super().__init__()
         self._below = below
         self._told: object = None
+        self._branch_nodes: dict[str | None, TreeNode[str]] = {}
 
     @property
     def _monitor(self) -> Monitor:
@@ -68,16 +69,18 @@ class BranchesScreen(ModalScreen[None]):
 
     def _refresh(self) -> None:
         monitor = self._monitor
-        told = (tuple(monitor.branches.values()), monitor.current, monitor.compared, monitor.step)
+        tree: Tree[str] = self.query_one(Tree)
+        told = (tuple(monitor.branches.values()), monitor.current, monitor.compared)
         if told == self._told:
+            self._branch_nodes[monitor.current].set_label(self._label(monitor.branches[monitor.current]))
             return
         self._told = told
-        tree: Tree[str] = self.query_one(Tree)
         chosen = tree.cursor_node.data if tree.cursor_node is not None else monitor.current
         tree.clear()
         nodes: dict[str | None, TreeNode[str]] = {None: tree.root}
         for branch in monitor.branches.values():
             nodes[branch.name] = nodes.get(branch.parent, tree.root).add(self._label(branch), data=branch.name, expand=True)
+        self._branch_nodes = nodes
         tree.root.expand()
         self.call_after_refresh(tree.move_cursor, nodes.get(chosen or monitor.current, nodes.get(monitor.current)))
         self._describe()
@@ -137,7 +140,8 @@ class BranchesScreen(ModalScreen[None]):
     def action_switch(self) -> None:
         """Go to the tip of the chosen branch."""
         if self._chosen is not None:
-            self._below.send(Switch(self._chosen.name))
+            if self._chosen.name != self._monitor.current:
+                self._below.send(Switch(self._chosen.name))
             self.dismiss()
 
     def action_compare(self) -> None:

@@ -19,14 +19,14 @@ from textual.binding import Binding, BindingType
 from workbench.engine.commands import SetHyperparameter
 from workbench.runtime.engine import Engine, EngineDied
 from workbench.runtime.orders import Begin, Order, Pause, Resume, Save, TakeStep
-from workbench.runtime.reports import Begun, Crashed, Exported, Refused, Remark, Report, Saved, SaveFailed
+from workbench.runtime.reports import Begun, Crashed, Refused, Remark, Report, Saved, SaveFailed
 from workbench.session.errors import InputError
 from workbench.session.notebook import session_to_toml
-from workbench.session.session import Session
+from workbench.session.session import Note, Session
 from workbench.session.store import read_session
 from workbench.session.text import clean
 from workbench.ui.messages import Edited, EngineLost, Reported
-from workbench.ui.monitor import Monitor, Phase
+from workbench.ui.monitor import GUARD, NOTE, Monitor, Phase
 from workbench.ui.screens.choice import Answer, ChoiceScreen
 from workbench.ui.screens.screen import WorkbenchScreen
 
@@ -69,7 +69,8 @@ class EngineScreen(WorkbenchScreen):
 
     def action_toggle_pause(self) -> None:
         """Pause or go on."""
-        self.send(Pause() if self.monitor.phase is Phase.TRAINING else Resume())
+        waits = self.monitor.phase is Phase.TRAINING or self.monitor.travelling is not None
+        self.send(Pause() if waits else Resume())
 
     def action_take_step(self) -> None:
         """Take one step and pause."""
@@ -132,8 +133,6 @@ class EngineScreen(WorkbenchScreen):
                 self._save_failed(report)
             case Remark(text=text):
                 self.notify(clean(text, 500), markup=False, timeout=8)
-            case Exported(path=path) if path.endswith(".toml") and not path.endswith("fork.toml"):
-                self.notify(f"Wrote {clean(path)}; train it with: workbench train {clean(shlex.quote(path))}", markup=False)
             case Refused():
                 self.monitor.lost(report.problems)
                 if report.rebuild:
@@ -191,7 +190,10 @@ class EngineScreen(WorkbenchScreen):
         same = monitor.current == saved.current and tuple(monitor.edits[: len(branch.edits)]) == branch.edits
         if not same or (monitor.step, len(monitor.edits)) <= (branch.step, len(branch.edits)):
             return None
-        return saved.with_branch(edits=tuple(monitor.edits), step=monitor.step)
+        if any(entry.name == GUARD and entry.step >= branch.step for entry in monitor.entries):
+            return None  # what was decided at a stop is not known here
+        notes = tuple(Note(entry.step, entry.text) for entry in monitor.entries if entry.name == NOTE)
+        return saved.with_branch(edits=tuple(monitor.edits), notes=notes, step=monitor.step)
 
     def _offer_rebuild(self, problem: str) -> None:
         steps = self._session.step
@@ -223,7 +225,8 @@ class EngineScreen(WorkbenchScreen):
 
     def _save_failed(self, report: SaveFailed) -> None:
         again = {"quit": " Press q again to quit without saving.", "library": " Press escape again to leave without saving."}
-        leaving = again.get(self._leaving or "", "") if report.asked else " It is tried again every 10 seconds."
+        soon = f" It is tried again every {self._autosave_seconds:g} s."
+        leaving = again.get(self._leaving or "", "") if report.asked else soon
         text = f"{clean(report.reason)}. Training is not affected.{leaving}"
         self.notify(text, severity="error", timeout=AGAIN_SECONDS, markup=False)
         if report.asked:

@@ -11,19 +11,18 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.finder import BETA
 from workbench.hyperparameters import TABLE, InvalidValue
 from workbench.nn.ewma import smooth
-from workbench.runtime.forks import Forks
-from workbench.runtime.orders import Adopt, Export, FindRate
-from workbench.runtime.reports import Exported, RateFound, RateTried, Refused, Report
+from workbench.runtime.orders import Adopt, FindRate
+from workbench.runtime.reports import RateFound, RateTried, Refused, Report
 from workbench.session.text import clean
 from workbench.ui.monitor import shown
 from workbench.ui.panels.curves import BLUE, GREY
+from workbench.ui.screens.fork import ForkScreen
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ LOW, HIGH, STEPS = "1e-6", "1", "150"
 HOW = "α rises from the first value to the second over so many steps, in a copy of the run. Enter begins."
 
 
-class FinderScreen(ModalScreen[Adopt | None]):
+class FinderScreen(ForkScreen):
     """Three numbers, then a curve; returns the rate that is adopted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,14 +44,11 @@ class FinderScreen(ModalScreen[Adopt | None]):
 
     def __init__(self, below: TravelScreen, step: int | None) -> None:
         """Try from where the run of `below` stands, or from an earlier step."""
-        super().__init__()
-        self._below, self._step = below, step
+        super().__init__(below, step)
         self._order = FindRate(0.0, 0.0, 0)
         self._rates: list[float] = []
         self._costs: list[float] = []
         self._chosen = math.nan
-        self._origin: Exported | None = None
-        self._room: Forks | None = None
 
     def compose(self) -> ComposeResult:
         """The numbers and the chart."""
@@ -75,11 +71,6 @@ class FinderScreen(ModalScreen[Adopt | None]):
             self.query_one(f"#finder-{id}").border_title = title
         self.query_one("#finder-low", Input).focus()
 
-    def on_unmount(self) -> None:
-        """Leave no files."""
-        if self._room is not None:
-            self._room.close()
-
     @on(Input.Submitted)
     def _submitted(self) -> None:
         spec = TABLE["learning_rate"]
@@ -95,25 +86,25 @@ class FinderScreen(ModalScreen[Adopt | None]):
             self._say(f"✗ {error}")
             return
         self._order = FindRate(low, high, int(steps))
-        self._room = Forks()
-        for each in self.query(Input):
-            each.disabled = True
         self.query_one(Chart).focus()
         self._say("Trying …")
-        self._below.send(Export(str(self._room.path), -1 if self._step is None else self._step))
+        self.depart()
 
     def _say(self, text: str) -> None:
         self.query_one("#finder-how", Static).update(Text(clean(text, 400)))
 
-    def placed(self, exported: Exported) -> None:
-        """The place to try from is written down."""
-        self._origin = exported
+    def begin(self) -> None:
+        """Try the rates."""
         self._try()
+
+    def fail(self, reason: str) -> None:
+        """There is nowhere to try them."""
+        self._say(f"✗ {reason}")
 
     @work(exclusive=True, exit_on_error=False)
     async def _try(self) -> None:
-        assert self._room is not None
-        await self._room.find_rate(self._order, self._heard)
+        assert self.room is not None
+        await self.room.find_rate(self._order, self._heard)
 
     def _heard(self, report: Report) -> None:
         match report:
@@ -156,6 +147,6 @@ class FinderScreen(ModalScreen[Adopt | None]):
 
     def action_adopt(self) -> None:
         """Take the chosen rate over."""
-        if self._origin is not None and math.isfinite(self._chosen):
+        if self.origin is not None and math.isfinite(self._chosen):
             change = SetHyperparameter("learning_rate", self._chosen)
-            self.dismiss(Adopt(self._origin.step, self._origin.edits, (change,)))
+            self.dismiss(Adopt(self.origin.step, self.origin.edits, (change,)))

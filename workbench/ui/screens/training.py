@@ -145,12 +145,14 @@ class TrainingScreen(TravelScreen):
 
     def redraw(self) -> None:
         """Let everything visible catch up with the monitor."""
+        self.query_one(StepCursor).follow(self.monitor)
         self._draw_status()
         for panel in self.query(Panel):
             self._draw(panel)
 
     def _redraw_next(self) -> None:
         """Let the status line and one panel catch up, in turn, so that a key never waits for all of them."""
+        self.query_one(StepCursor).follow(self.monitor)
         self._draw_status()
         panels = list(self.query(Panel))
         for _ in panels:
@@ -181,10 +183,11 @@ class TrainingScreen(TravelScreen):
         monitor = self.monitor
         if monitor.travelling is not None:
             done, total = monitor.travelling.done, monitor.travelling.total
-            return f"⏪ training the way there again: {done:,} of {total:,} steps, {done / max(total, 1):.0%}"
+            share = f"{done:,} of {total:,} steps, {done / max(total, 1):.0%}"
+            return f"⏪ training the way there again: {share}. space calls it off."
         if monitor.phase in STOPPED:
             back = f" Back at step {monitor.step:,}." if monitor.back else ""
-            return f"✗ {clean(monitor.trouble, 300)}.{back} Press g: α ÷ 3, what if, go on anyway, stay."
+            return f"✗ g: α ÷ 3, what if, go on anyway, stay. {clean(monitor.trouble, 300).capitalize()}.{back}"
         if monitor.phase is Phase.LOST:
             how = "go on from the last save" if self._source is not None else "start again: nothing was saved"
             return f"✗ {clean(monitor.trouble, 300)}. Press r to {how}."
@@ -249,8 +252,10 @@ class TrainingScreen(TravelScreen):
         self.app.push_screen(HelpScreen(self, [*paragraphs, ("Any edit can be taken back", self.TRAVEL_HELP)]))
 
     def action_library(self) -> None:
-        """Save and go to the library, or first out of the zoom."""
-        if self.has_class("-zoom"):
+        """Save and go to the library; first close the cursor, and leave the zoom."""
+        if self.query_one(StepCursor).display:
+            self.query_one(StepCursor).action_close()
+        elif self.has_class("-zoom"):
             self.action_zoom()
         else:
             super().action_library()

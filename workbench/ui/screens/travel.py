@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -34,6 +35,7 @@ from workbench.ui.screens.branches import BranchesScreen
 from workbench.ui.screens.choice import Answer, ChoiceScreen
 from workbench.ui.screens.engine import EngineScreen
 from workbench.ui.screens.finder import FinderScreen
+from workbench.ui.screens.fork import ForkScreen
 from workbench.ui.screens.prompt import PromptScreen
 from workbench.ui.screens.whatif import WhatIfScreen
 from workbench.ui.widgets.cursor import StepCursor
@@ -188,14 +190,14 @@ class TravelScreen(EngineScreen):
         h = hyperparameters_at(self._session.preset, branch, place_before(branch, step))
         return {field.name: getattr(h, field.name) for field in dataclasses.fields(h)}
 
-    def _fork(self, screen: WhatIfScreen | FinderScreen) -> None:
+    def _fork(self, screen: ForkScreen) -> None:
         if self.monitor.begun is None or self._engine is None:
             self.notify("There is no engine to fork from.", severity="warning")
             return
         self._forking = screen
         self.app.push_screen(screen, self._adopt)
 
-    _forking: WhatIfScreen | FinderScreen | None = None
+    _forking: ForkScreen | None = None
 
     def _adopt(self, adopted: Adopt | None) -> None:
         self._forking = None
@@ -203,10 +205,16 @@ class TravelScreen(EngineScreen):
             self.send(adopted)
 
     def heard(self, report: Report) -> None:
-        """What a fork waits for goes to it."""
+        """What a fork waits for goes to it; a preset that was written is told of."""
         super().heard(report)
-        if isinstance(report, Exported) and self._forking is not None:
-            self._forking.placed(report)
+        if self._forking is not None:
+            self._forking.heard(report)
+        if isinstance(report, Exported) and report.path == self._preset_path:
+            seed = f" --seed {self._session.seed}" if self._session.seed != 1 else ""
+            text = f"Wrote {report.path}; train it with: workbench train {shlex.quote(report.path)}{seed}"
+            self.notify(clean(text, 500), markup=False, timeout=15)
+
+    _preset_path = ""
 
     def action_branches(self) -> None:
         """Show the tree."""
@@ -249,7 +257,8 @@ class TravelScreen(EngineScreen):
     def _ask_where(self, names: tuple[str, ...]) -> None:
         def typed(path: str | None) -> None:
             if path:
-                self.send(WritePreset(path if path.endswith(".toml") else f"{path}.toml", names))
+                self._preset_path = path if path.endswith(".toml") else f"{path}.toml"
+                self.send(WritePreset(self._preset_path, names))
 
         suggested = f"{clean(self._session.preset.name, 40)}-scheduled.toml"
         self.app.push_screen(PromptScreen("Timeline to schedule", "The file of the new preset:", suggested), typed)

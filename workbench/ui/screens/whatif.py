@@ -12,17 +12,16 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static
 
 from workbench.hyperparameters import Value
-from workbench.runtime.forks import Forks
-from workbench.runtime.orders import Adopt, Export
-from workbench.runtime.reports import Exported, Report
+from workbench.runtime.orders import Adopt
+from workbench.runtime.reports import Report
 from workbench.session.text import clean
 from workbench.ui.forks import CannotFork, Changes, Fork, difference, gap_curve, parse_forks
 from workbench.ui.monitor import shown, symbol
 from workbench.ui.panels.curves import branch_color, branch_marker, lettered
+from workbench.ui.screens.fork import ForkScreen
 from workbench.ui.widgets.chart import Chart, Drawing, Line
 
 if TYPE_CHECKING:
@@ -30,11 +29,12 @@ if TYPE_CHECKING:
 
 STEPS = 200
 BETA = 0.9
+SUGGESTION = "learning_rate=/3; -; learning_rate=x3"
 COLUMNS = ("", "what", "state", "cost", "less parent", "dev cost", "less parent ")
 HOW = "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes to the steps."
 
 
-class WhatIfScreen(ModalScreen[Adopt | None]):
+class WhatIfScreen(ForkScreen):
     """A line to say what to try, then curves and a table; returns what is adopted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,27 +44,21 @@ class WhatIfScreen(ModalScreen[Adopt | None]):
 
     def __init__(self, below: TravelScreen, step: int | None) -> None:
         """Fork from where the run of `below` stands, or from an earlier step."""
-        super().__init__()
-        self._below, self._step = below, step
-        self._values = below.monitor.hyperparameters if step is None else below.hyperparameters_at(step)
+        super().__init__(below, step)
+        self._values = self.values
         self._forks: list[Fork] = []
         self._baseline = 0
         self._steps = STEPS
-        self._origin: Exported | None = None
-        self._room: Forks | None = None
         self._news = False
 
     def compose(self) -> ComposeResult:
         """The line, the charts, the table."""
-        alpha = self._values["learning_rate"]
-        assert isinstance(alpha, float)
-        tries = (f"{alpha / 3:.3g}", shown(alpha), f"{alpha * 3:.3g}")
         with Vertical(id="whatif") as box:
-            at = self._below.monitor.step if self._step is None else self._step
+            at = self.below.monitor.step if self.step is None else self.step
             box.border_title = f"What if … from step {at:,}"
             yield Static(Text(HOW), id="whatif-how")
             with Horizontal(id="whatif-form"):
-                yield Input("; ".join(f"learning_rate={each}" for each in tries), id="whatif-forks", max_length=2000)
+                yield Input(SUGGESTION, id="whatif-forks", max_length=2000)
                 yield Input(str(STEPS), id="whatif-steps", type="integer", max_length=7)
             with Horizontal(id="whatif-charts"):
                 yield Chart(id="whatif-cost")
@@ -83,54 +77,53 @@ class WhatIfScreen(ModalScreen[Adopt | None]):
         self.query_one("#whatif-forks", Input).focus()
         self.set_interval(0.2, self._redraw)
 
-    def on_unmount(self) -> None:
-        """Leave no files."""
-        if self._room is not None:
-            self._room.close()
-
     # -- forks --------------------------------------------------------------------------------------------------------
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
-        how = self.query_one("#whatif-how", Static)
+        self._values = self.values  # it may have gone on since
         try:
             forks = parse_forks(self.query_one("#whatif-forks", Input).value, self._values)
             steps = self.query_one("#whatif-steps", Input).value
             if not steps.isascii() or not steps.isdigit() or not 1 <= int(steps) <= 1_000_000:
                 raise CannotFork(f"{clean(steps, 20) or 'steps'}: expected a number of steps from 1 to 1,000,000")
         except CannotFork as error:
-            how.update(Text(f"✗ {clean(str(error), 300)}", "bold"))
+            self._say(f"✗ {error}")
             return
-        how.update(Text("Training … ↑ ↓ choose a fork, Enter adopts it, Escape drops all."))
+        self._say("Training … ↑ ↓ choose a fork, Enter adopts it, Escape drops all.")
         self._steps = int(steps)
         unchanged = [i for i, changes in enumerate(forks) if not self._differing(changes)]
         self._forks = [Fork(changes) for changes in forks]
         if not unchanged:
             self._forks.append(Fork(()))
         self._baseline = unchanged[0] if unchanged else len(forks)
-        self._room = Forks()
-        for each in self.query(Input):
-            each.disabled = True
         self._fill_table()
         self.query_one(DataTable).focus()
-        self._below.send(Export(str(self._room.path), -1 if self._step is None else self._step))
+        self.depart()
+
+    def _say(self, text: str) -> None:
+        self.query_one("#whatif-how", Static).update(Text(clean(text, 300)))
 
     def _differing(self, changes: Changes) -> Changes:
         """The changes that change something."""
         return tuple(each for each in changes if _value_of(self._values, each.name) != each.value)
 
-    def placed(self, exported: Exported) -> None:
-        """The place to fork from is written down."""
-        self._origin = exported
-        self.query_one("#whatif").border_title = f"What if … from step {exported.step:,}"
+    def begin(self) -> None:
+        """Train the forks."""
+        assert self.origin is not None
+        self.query_one("#whatif").border_title = f"What if … from step {self.origin.step:,}"
         self._train()
+
+    def fail(self, reason: str) -> None:
+        """There is nowhere to fork from."""
+        self._say(f"✗ {reason}")
 
     @work(exclusive=True, exit_on_error=False)
     async def _train(self) -> None:
-        assert self._room is not None
-        assert self._origin is not None
+        assert self.room is not None
+        assert self.origin is not None
         changes = [self._differing(fork.changes) for fork in self._forks]
-        await self._room.train(changes, self._origin.step + self._steps, self._heard)
+        await self.room.train(changes, self.origin.step + self._steps, self._heard)
 
     def _heard(self, number: int, report: Report) -> None:
         self._forks[number].take(report)
@@ -139,10 +132,13 @@ class WhatIfScreen(ModalScreen[Adopt | None]):
     def action_adopt(self) -> None:
         """Take the chosen fork's changes over."""
         row = self.query_one(DataTable).cursor_row
-        if self._origin is None or not 0 <= row < len(self._forks):
+        if self.origin is None or not 0 <= row < len(self._forks):
+            return
+        if not len(self._forks[row].cost):
+            self._say("This fork has not taken a step yet. ↑ ↓ choose, Enter adopts, Escape drops all.")
             return
         changes = self._differing(self._forks[row].changes)
-        self.dismiss(Adopt(self._origin.step, self._origin.edits, changes) if changes else None)
+        self.dismiss(Adopt(self.origin.step, self.origin.edits, changes) if changes else None)
 
     @on(DataTable.RowSelected)
     def _row_selected(self) -> None:
@@ -156,6 +152,7 @@ class WhatIfScreen(ModalScreen[Adopt | None]):
             table.add_column(Text(column), key=column)
         for number, fork in enumerate(self._forks):
             table.add_row(*self._row(number, fork), key=str(number))
+        table.move_cursor(row=self._baseline)
 
     def _redraw(self) -> None:
         if not self._news:
@@ -165,7 +162,7 @@ class WhatIfScreen(ModalScreen[Adopt | None]):
         for number, fork in enumerate(self._forks):
             for column, cell in zip(COLUMNS, self._row(number, fork), strict=True):
                 table.update_cell(str(number), column, cell, update_width=True)
-        start = self._origin.step if self._origin is not None else 0
+        start = self.origin.step if self.origin is not None else 0
         curves: list[Line] = []
         gaps: list[Line] = []
         for number, fork in enumerate(self._forks):

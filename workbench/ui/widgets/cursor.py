@@ -9,6 +9,7 @@ import numpy as np
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from workbench.engine.history import Series
@@ -53,12 +54,15 @@ class StepCursor(Static, can_focus=True):
         super().__init__(Text(""), id=id)
         self._monitor: Monitor | None = None
         self._step = 0
+        self._before: Widget | None = None
         self.display = False
 
     def open(self, monitor: Monitor) -> None:
         """Begin at the last step, or where the cursor stood."""
         self._monitor = monitor
         self._step = monitor.cursor if monitor.cursor is not None else monitor.step
+        if not self.display:
+            self._before = self.screen.focused
         self.display = True
         self.focus()
         self.action_by(0)
@@ -80,7 +84,7 @@ class StepCursor(Static, can_focus=True):
     def action_to(self, step: int) -> None:
         """To a step."""
         assert self._monitor is not None
-        self._step = min(max(step, 0), self._monitor.reach)
+        self._step = self._monitor.cursor = min(max(step, 0), self._monitor.reach)
         self.update(reading(self._monitor, self._step))
         self.post_message(self.Moved(self._step))
 
@@ -102,21 +106,28 @@ class StepCursor(Static, can_focus=True):
 
     def action_close(self) -> None:
         """Hide it; the keys go back to the panels."""
-        self.display = False
-        self.post_message(self.Moved(None))
-        self.screen.focus_next()
+        if self.display:
+            self.display = False
+            self.post_message(self.Moved(None))
+            if self.has_focus and self._before is not None and self._before.is_attached:
+                self._before.focus()
+
+    def follow(self, monitor: Monitor) -> None:
+        """Close where the run has gone elsewhere: the steps are not the same ones any more."""
+        if self.display and (monitor is not self._monitor or monitor.cursor is None):
+            self.action_close()
 
 
 def reading(monitor: Monitor, step: int) -> Text:
-    """What the curves say at a step."""
+    """What the curves say at a step, the keys first: they are needed where there is little room."""
     text = Text(" ", no_wrap=True, overflow="ellipsis")
     text.append(f"◂ step {step:,} of {monitor.reach:,} ▸", "reverse bold")
     series = monitor.history.series if step <= monitor.step else monitor.curves.get(monitor.back, {})
+    text.append("  Enter goes there, Esc leaves; ← → , . b", "dim")
     for name, label in (("cost", "cost"), ("dev_cost", "dev"), ("dev_error", "dev error"), ("learning_rate", "α")):
         value = at(series[name], step) if name in series else math.nan
         if math.isfinite(value):
             text.append(f"  {label} {shown(float(f'{value:.3g}'))}")
-    text.append("   ← → , . move  b best  Enter goes there  f what if  n note  Esc leaves", "dim")
     return text
 
 
