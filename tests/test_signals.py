@@ -50,9 +50,9 @@ class Terminal:
                 os._exit(127)
 
     def until_trained(self) -> None:
-        """Until the screen says how many steps a second it takes."""
+        """Until the status line counts steps."""
         deadline = time.monotonic() + PATIENCE
-        while not re.search(rb"\d steps/s", self.output):
+        while not re.search(rb" step [1-9]", self.output):
             assert time.monotonic() < deadline, self.output[-2000:]
             self.read(0.1)
 

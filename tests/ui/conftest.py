@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from driving import PATIENCE_SECONDS, SIZE, Driven, Open
+
+from workbench.session.opening import read_either
+from workbench.ui.app import WorkbenchApp
+from workbench.ui.screens.training import TrainingScreen
+from workbench.ui.widgets.editor import Editor
 
 # Trains until it is told to stop, and evaluates often enough to have something to show.
 RUNNING = """
@@ -53,3 +62,26 @@ def presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sessions(tmp_path: Path) -> Path:
     """Where sessions go; not there before the first is saved."""
     return tmp_path / "sessions"
+
+
+@pytest.fixture
+def workbench_app(presets: Path, sessions: Path) -> Open:
+    """The app on a preset or a session file, or on the library; gives a `Driven`. No engine outlives it."""
+
+    @asynccontextmanager
+    async def opened(
+        path: Path | None = None, size: tuple[int, int] = SIZE, folder: Path = sessions, begins: bool = True
+    ) -> AsyncIterator[Driven]:
+        app = WorkbenchApp(folder, read_either(path) if path is not None else None)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            it = Driven(app, pilot)
+            if path is not None and begins:
+                await it.until(lambda: isinstance(app.screen, TrainingScreen) and it.monitor.begun, "begun")
+                await it.until_phase(it.monitor.phase)
+                await it.until(lambda: it.training.query_one(Editor).value_of("epochs"), "the values")
+            yield it
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while any(Path(f"/proc/{each}").exists() for each in it.engines):
+                await asyncio.sleep(0.01)
+
+    return opened

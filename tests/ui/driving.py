@@ -16,10 +16,15 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 import workbench.ui.app
+from workbench.ui.app import WorkbenchApp
 from workbench.ui.messages import Edited
+from workbench.ui.monitor import Monitor, Phase
+from workbench.ui.screens.training import TrainingScreen
+from workbench.ui.widgets.editor import Editor
 
 STYLES = Path(workbench.ui.app.__file__).with_name("workbench.tcss")
 PATIENCE_SECONDS = 20.0
+SIZE = (120, 40)
 CHARACTERS = {
     "space": " ", "slash": "/", "full_stop": ".", "comma": ",", "minus": "-", "plus": "+", "equals_sign": "=", "asterisk": "*",
     "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]", "enter": "\r", "tab": "\t", "escape": "\x1b",
@@ -88,3 +93,75 @@ async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") 
     while not holds():
         assert time.monotonic() < deadline, f"never came true: {what}\n{seen(pilot.app)}"
         await pilot.pause(0.01)
+
+
+class Driven:
+    """An app that runs, and what a test wants to know of it."""
+
+    def __init__(self, app: WorkbenchApp, pilot: Pilot[Any]) -> None:
+        self.app, self.pilot = app, pilot
+        self.engines: set[int] = set()
+
+    @property
+    def training(self) -> TrainingScreen:
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, TrainingScreen))
+
+    @property
+    def monitor(self) -> Monitor:
+        return self.training.monitor
+
+    @property
+    def seen(self) -> str:
+        return seen(self.app)
+
+    async def press(self, *keys: str) -> None:
+        await press(self.pilot, *keys)
+
+    async def until(self, holds: Callable[[], object], what: str = "") -> None:
+        await until(self.pilot, holds, what)
+
+    async def until_seen(self, *texts: str) -> None:
+        await self.until(lambda: all(text in self.seen for text in texts), f"seeing {texts}")
+
+    async def until_told(self, *texts: str) -> None:
+        """Until a notification has all of these; on the screen it may be broken into lines."""
+        def told() -> bool:
+            return any(all(text in each.message for text in texts) for each in self.app._notifications)
+
+        await self.until(told, f"told {texts}")
+
+    async def until_phase(self, phase: Phase) -> None:
+        await self.until(lambda: isinstance(self.app.screen, TrainingScreen) and self.monitor.phase is phase, phase.value)
+        if self.training._engine is not None:
+            self.engines.add(self.training._engine.pid)
+
+    async def until_trained(self, steps: int) -> None:
+        await self.until(lambda: self.monitor.step >= steps, f"step {steps}")
+
+    async def on(self, name: str) -> None:
+        await self.press("e")
+        self.training.query_one(Editor).go_to(name)
+
+    async def edit(self, name: str, typed: str) -> None:
+        """Go to a hyperparameter, type a value, apply it, and wait for the engine's answer."""
+        await self.on(name)
+        await self.press(*typed, "enter")
+        await self.until(lambda: name in self.monitor.rows and self.monitor.rows[name].kind != "pending", f"an answer to {name}")
+
+    async def pause(self) -> int:
+        await self.press("space")
+        await self.until_phase(Phase.PAUSED)
+        return self.monitor.step
+
+    async def save(self) -> Path:
+        await self.press("ctrl+s")
+        path = self.training._path
+        await self.until_told("Saved", path.name)
+        return path
+
+    async def until_ended(self) -> None:
+        await self.until(lambda: self.app.return_code is not None, "the end")
+
+
+Open = Callable[..., Any]
+"""The fixture `workbench_app`."""

@@ -2,124 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from driving import PATIENCE_SECONDS, press, resize, seen, settle, until
-from textual.pilot import Pilot
+from driving import SIZE, Open, resize, settle
 
-from workbench.session.opening import read_either
 from workbench.session.replay import replay
 from workbench.session.store import list_sessions, read_session
-from workbench.ui.app import WorkbenchApp
-from workbench.ui.monitor import Monitor, Phase
+from workbench.ui.monitor import Phase
 from workbench.ui.screens.help import HelpScreen
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.training import TrainingScreen
-from workbench.ui.widgets.editor import Editor
-
-SIZE = (120, 40)
-
-
-class Driven:
-    """An app that runs, and what a test wants to know of it."""
-
-    def __init__(self, app: WorkbenchApp, pilot: Pilot[Any]) -> None:
-        self.app, self.pilot = app, pilot
-        self.engines: set[int] = set()
-
-    @property
-    def training(self) -> TrainingScreen:
-        return next(screen for screen in self.app.screen_stack if isinstance(screen, TrainingScreen))
-
-    @property
-    def monitor(self) -> Monitor:
-        return self.training.monitor
-
-    @property
-    def seen(self) -> str:
-        return seen(self.app)
-
-    async def press(self, *keys: str) -> None:
-        await press(self.pilot, *keys)
-
-    async def until(self, holds: Callable[[], object], what: str = "") -> None:
-        await until(self.pilot, holds, what)
-
-    async def until_seen(self, *texts: str) -> None:
-        await self.until(lambda: all(text in self.seen for text in texts), f"seeing {texts}")
-
-    async def until_told(self, *texts: str) -> None:
-        """Until a notification has all of these; on the screen it may be broken into lines."""
-        def told() -> bool:
-            return any(all(text in each.message for text in texts) for each in self.app._notifications)
-
-        await self.until(told, f"told {texts}")
-
-    async def until_phase(self, phase: Phase) -> None:
-        await self.until(lambda: isinstance(self.app.screen, TrainingScreen) and self.monitor.phase is phase, phase.value)
-        if self.training._engine is not None:
-            self.engines.add(self.training._engine.pid)
-
-    async def until_trained(self, steps: int) -> None:
-        await self.until(lambda: self.monitor.step >= steps, f"step {steps}")
-
-    async def on(self, name: str) -> None:
-        await self.press("e")
-        self.training.query_one(Editor).go_to(name)
-
-    async def edit(self, name: str, typed: str) -> None:
-        """Go to a hyperparameter, type a value, apply it, and wait for the engine's answer."""
-        await self.on(name)
-        await self.press(*typed, "enter")
-        await self.until(lambda: name in self.monitor.rows and self.monitor.rows[name].kind != "pending", f"an answer to {name}")
-
-    async def pause(self) -> int:
-        await self.press("space")
-        await self.until_phase(Phase.PAUSED)
-        return self.monitor.step
-
-    async def save(self) -> Path:
-        await self.press("ctrl+s")
-        path = self.training._path
-        await self.until_told("Saved", path.name)
-        return path
-
-    async def until_ended(self) -> None:
-        await self.until(lambda: self.app.return_code is not None, "the end")
-
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def workbench_app(presets: Path, sessions: Path) -> Open:
-    """The app on a preset or a session file, or on the library; gives a `Driven`. No engine outlives it."""
-
-    @asynccontextmanager
-    async def opened(
-        path: Path | None = None, size: tuple[int, int] = SIZE, folder: Path = sessions, begins: bool = True
-    ) -> AsyncIterator[Driven]:
-        app = WorkbenchApp(folder, read_either(path) if path is not None else None)
-        async with app.run_test(size=size, notifications=True) as pilot:
-            it = Driven(app, pilot)
-            if path is not None and begins:
-                await it.until(lambda: isinstance(app.screen, TrainingScreen) and it.monitor.begun, "begun")
-                await it.until_phase(it.monitor.phase)
-                await it.until(lambda: it.training.query_one(Editor).value_of("epochs"), "the values")
-            yield it
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while any(Path(f"/proc/{each}").exists() for each in it.engines):
-                await asyncio.sleep(0.01)
-
-    return opened
-
 
 # -- training and editing -----------------------------------------------------------------------------------------------
 

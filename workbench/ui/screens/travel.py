@@ -56,7 +56,7 @@ class TravelScreen(EngineScreen):
         Binding("g", "go_to", "Go to", show=False, id="travel.go_to", tooltip="On after a stop; the best so far; the start"),
         Binding("a", "find_rate", "Find α", show=False, id="travel.find_rate", tooltip="Learning-rate finder"),
         Binding("n", "note", "Note", show=False, id="travel.note", tooltip="Write a note on this step, or on the chosen edit"),
-        Binding("x", "schedule", "Schedule", show=False, id="travel.schedule", tooltip="Turn the edits into a preset's schedule"),
+        Binding("w", "schedule", "Schedule", show=False, id="travel.schedule", tooltip="Turn the edits into a preset's schedule"),
     ]
 
     TRAVEL_HELP: ClassVar[str] = (
@@ -274,4 +274,4 @@ class TravelScreen(EngineScreen):
         yield SystemCommand("Go to the best, the start, or on after a stop", "g", self.action_go_to)
         yield SystemCommand("Learning-rate finder", "a", self.action_find_rate)
         yield SystemCommand("Write a note", "n", self.action_note)
-        yield SystemCommand("Timeline to schedule", "x", self.action_schedule)
+        yield SystemCommand("Timeline to schedule", "w", self.action_schedule)
