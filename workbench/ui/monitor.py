@@ -179,18 +179,23 @@ class Monitor:
             case Diverged():
                 self.phase, self.stop = Phase.DIVERGED, report
                 self.trouble = f"step {report.step:,} was not taken: {report.reason}"
-                self.entries.append(Entry(report.step - 1, GUARD, report.reason))
+                self._tell_once(Entry(report.step - 1, GUARD, report.reason))
             case StoppedEarly():
                 self.phase, self.stop = Phase.EARLY, report
                 least = f"least, {report.cost:.4g}, at step {report.best:,}" if math.isfinite(report.cost) else "never finite"
                 self.trouble = f"after step {report.step:,}: the dev cost was {least}"
-                self.entries.append(Entry(report.step, GUARD, f"stopped early: the best is that of step {report.best:,}"))
+                self._tell_once(Entry(report.step, GUARD, f"stopped early: the best is that of step {report.best:,}"))
             case Saved():
                 self.unsaved = False
             case SaveFailed():
                 self.unsaved = True
             case _:
                 pass
+
+    def _tell_once(self, stop: Entry) -> None:
+        """Gone on as it was, a run stops where it stopped before."""
+        if stop not in self.entries:
+            self.entries.append(stop)
 
     def _go_on(self, phase: Phase) -> None:
         self.phase, self.trouble, self.finished, self.stop, self._stop_told = phase, "", None, None, False
