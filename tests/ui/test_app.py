@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from driving import SIZE, Open, resize, settle
+from textual import events
+from textual.geometry import Size
 
 from workbench.session.replay import replay
 from workbench.session.store import list_sessions, read_session
@@ -461,3 +463,16 @@ async def test_sixty_sizes_while_it_trains(workbench_app: Open, presets: Path):
         await resize(it.pilot, *SIZE)
         await it.until_trained(before + 20)
         await it.until_seen("● training", "2 Cost", "4 Batch norm")
+
+
+async def test_sizes_that_overtake_each_other_come_to_rest(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        taken: list[Size] = []
+        it.training.screen_layout_refresh_signal.subscribe(it.training, lambda screen: taken.append(screen.size))
+        for width in (100, 110, SIZE[0]):
+            it.training.post_message(events.Resize(Size(width, 40), Size(width, 40)))
+            it.training.call_later(lambda: None)  # what lies between two keeps Textual from joining them
+        await settle(it.pilot)
+        await it.until(lambda: it.monitor.step > 100, "training seen")
+        assert it.training.size == SIZE
+        assert len(taken) < 20

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from pathlib import Path
 
 from driving import Driven, Open
 from textual.widgets import DataTable, Input
 
 from workbench.engine.trainer import Until
-from workbench.runtime.forks import PREFIX
 from workbench.session.preset import read_preset
 from workbench.session.replay import replay
 from workbench.session.run import Run
@@ -122,7 +120,7 @@ async def test_forks_are_compared_and_one_is_adopted(workbench_app: Open, preset
         await it.press("enter")
         await it.until(lambda: rate(it) == 0.02, "adopted")
         assert (it.monitor.step, it.monitor.current, it.monitor.edits[0].step) == (at, "main", at)
-    assert not list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*/fork.toml"))
+        assert not screen.room.path.parent.exists()
 
 
 async def test_dropped_forks_change_nothing(workbench_app: Open, presets: Path):
@@ -164,7 +162,9 @@ async def test_branches_are_named_compared_and_deleted(workbench_app: Open, pres
         await it.until_told("cannot be deleted")
         await it.press("m", "x", "enter")
         await it.until(lambda: "main-2x" in it.monitor.branches, "renamed")
+        await it.until(lambda: it.app.screen._chosen and it.app.screen._chosen.name == "main-2x", "the tree follows")
         await it.press("up")
+        await it.until(lambda: it.app.screen._chosen.name == "main", "another is chosen")
         compared = it.monitor.compared
         await it.press("c")
         await it.until(lambda: it.monitor.compared != compared, "compared, or no more")

@@ -20,12 +20,13 @@ from workbench.ui.monitor import Monitor, shown, symbol
 from workbench.ui.panels.curves import branch_color, branch_marker
 from workbench.ui.screens.choice import Answer, ChoiceScreen
 from workbench.ui.screens.prompt import PromptScreen
+from workbench.ui.screens.screen import SettlingScreen
 
 if TYPE_CHECKING:
     from workbench.ui.screens.travel import TravelScreen
 
 
-class BranchesScreen(ModalScreen[None]):
+class BranchesScreen(SettlingScreen[None], ModalScreen[None]):
     """The tree on the left, the chosen branch on the right."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

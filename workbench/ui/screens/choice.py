@@ -15,6 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from workbench.ui.screens.screen import SettlingScreen
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -25,7 +27,7 @@ class Answer:
     text: str
 
 
-class ChoiceScreen(ModalScreen[str]):
+class ChoiceScreen(SettlingScreen[str], ModalScreen[str]):
     """Returns the id of the chosen answer, or an empty text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss('')", "Leave it", key_display="esc")]

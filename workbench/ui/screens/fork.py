@@ -11,12 +11,13 @@ from workbench.hyperparameters import Value
 from workbench.runtime.forks import Forks
 from workbench.runtime.orders import Adopt, Export
 from workbench.runtime.reports import Exported, Report, SaveFailed
+from workbench.ui.screens.screen import SettlingScreen
 
 if TYPE_CHECKING:
     from workbench.ui.screens.travel import TravelScreen
 
 
-class ForkScreen(ModalScreen[Adopt | None]):
+class ForkScreen(SettlingScreen[Adopt | None], ModalScreen[Adopt | None]):
     """Forks from where the run of the screen below stands, or from an earlier step; returns what is adopted."""
 
     def __init__(self, below: TravelScreen, step: int | None) -> None:

@@ -12,10 +12,10 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from workbench.ui.screens.screen import WorkbenchScreen
+from workbench.ui.screens.screen import SettlingScreen, WorkbenchScreen
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(SettlingScreen[None], ModalScreen[None]):
     """A list to scroll, made from the bindings themselves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Close", key_display="esc")]

@@ -12,8 +12,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from workbench.ui.screens.screen import SettlingScreen
 
-class PromptScreen(ModalScreen[str | None]):
+
+class PromptScreen(SettlingScreen[str | None], ModalScreen[str | None]):
     """Returns what was typed, or None where it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave it", key_display="esc")]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -96,8 +96,9 @@ class TrainingScreen(TravelScreen):
         self.redraw()
         self.run_engine()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Another arrangement for another size."""
+        super().on_resize(event)
         self._arrange()
 
     def _arrange(self) -> None:
