@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from workbench.ui.screens.travel import TravelScreen
 
 
-class BranchesScreen(SettlingScreen[None], ModalScreen[None]):
+class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
     """The tree on the left, the chosen branch on the right."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

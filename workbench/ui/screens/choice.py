@@ -27,7 +27,7 @@ class Answer:
     text: str
 
 
-class ChoiceScreen(SettlingScreen[str], ModalScreen[str]):
+class ChoiceScreen(ModalScreen[str], SettlingScreen[str]):
     """Returns the id of the chosen answer, or an empty text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss('')", "Leave it", key_display="esc")]

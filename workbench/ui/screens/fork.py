@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.ui.screens.travel import TravelScreen
 
 
-class ForkScreen(SettlingScreen[Adopt | None], ModalScreen[Adopt | None]):
+class ForkScreen(ModalScreen[Adopt | None], SettlingScreen[Adopt | None]):
     """Forks from where the run of the screen below stands, or from an earlier step; returns what is adopted."""
 
     def __init__(self, below: TravelScreen, step: int | None) -> None:

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from workbench.ui.screens.screen import SettlingScreen, WorkbenchScreen
 
 
-class HelpScreen(SettlingScreen[None], ModalScreen[None]):
+class HelpScreen(ModalScreen[None], SettlingScreen[None]):
     """A list to scroll, made from the bindings themselves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Close", key_display="esc")]

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 from workbench.ui.screens.screen import SettlingScreen
 
 
-class PromptScreen(SettlingScreen[str | None], ModalScreen[str | None]):
+class PromptScreen(ModalScreen[str | None], SettlingScreen[str | None]):
     """Returns what was typed, or None where it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave it", key_display="esc")]
