@@ -155,13 +155,13 @@ def test_high_costs_are_not_averaged_and_a_low_one_between_them_begins_the_count
 
 
 def test_ten_times_next_to_nothing_is_nothing():
-    """A cost of a thousandth of what one has who ignores X is no different from 0."""
+    """A cost of a hundredth of what one has who ignores X is no different from 0."""
     guard, h = Guard(), Hyperparameters(keep_prob=(), guard_factor=10.0, guard_steps=1)
     for _ in range(100):
         guard.take(1e-6, h, 2.0)
-    assert not guard.trips(0.0199, h, 2.0)
-    assert guard.trips(0.0201, h, 2.0)
-    guard.take(0.0199, h, 2.0)
+    assert not guard.trips(0.199, h, 2.0)
+    assert guard.trips(0.201, h, 2.0)
+    guard.take(0.199, h, 2.0)
     assert guard.above == 0
 
 

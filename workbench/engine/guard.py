@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 BETA = 0.98
 """The cost is compared with its average over about the last 50 steps."""
-NOTHING = 1e-3
+NOTHING = 1e-2
 
 
 class Guard:
@@ -45,7 +45,7 @@ class Guard:
     def usual(self, h: Hyperparameters, chance: float) -> float:
         """What a cost is compared with: the average of costs that mean the same, but not next to nothing.
 
-        That is a thousandth of `chance`, the cost of a prediction that ignores X: below it, ten times as much is nothing
+        That is a hundredth of `chance`, the cost of a prediction that ignores X: below it, ten times as much is nothing
         either. Infinite where there is no average yet.
         """
         return max(self.average, NOTHING * chance) if _meaning(h) == self._meaning else math.inf
