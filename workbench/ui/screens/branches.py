@@ -76,14 +76,16 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
             self._branch_nodes[monitor.current].set_label(self._label(monitor.branches[monitor.current]))
             return
         self._told = told
-        chosen = tree.cursor_node.data if tree.cursor_node is not None else monitor.current
+        chosen, line = self._chosen_name or monitor.current, tree.cursor_line
         tree.clear()
+        tree.cursor_line = -1
         nodes: dict[str | None, TreeNode[str]] = {None: tree.root}
         for branch in monitor.branches.values():
             nodes[branch.name] = nodes.get(branch.parent, tree.root).add(self._label(branch), data=branch.name, expand=True)
         self._branch_nodes = nodes
         tree.root.expand()
-        self.call_after_refresh(tree.move_cursor, nodes.get(chosen or monitor.current, nodes.get(monitor.current)))
+        there = tree.get_node_at_line(line)  # of a branch that was renamed, or the one after a branch that was deleted
+        tree.move_cursor(nodes.get(chosen) or there or nodes[monitor.current])
         self._describe()
 
     def _label(self, branch: Branch) -> Text:
@@ -104,9 +106,13 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
         return text
 
     @property
-    def _chosen(self) -> Branch | None:
+    def _chosen_name(self) -> str | None:
         node = self.query_one(Tree).cursor_node
-        return self._monitor.branches.get(node.data or "") if node is not None else None
+        return node.data if node is not None else None
+
+    @property
+    def _chosen(self) -> Branch | None:
+        return self._monitor.branches.get(self._chosen_name or "")
 
     @on(Tree.NodeHighlighted)
     def _describe(self) -> None:
