@@ -72,8 +72,8 @@ from workbench.session.session import Best, Branch, Edit, Mark, Note, Result, St
 NAN = float("nan")
 ROW = np.array([0.5, -1.5], np.float32)
 LAYER = LayerStatistics(
-    1, 2, 0.5, 1.5, 1e-3, 0.25, Histogram(-1.0, 1.0, np.arange(3)), Histogram(0.0, 0.0, np.zeros(3, np.int64)),
-    BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
+    1, 2, 0.5, 1.5, 1e-3, 0.25, 0.125, 0.5, Histogram(-1.0, 1.0, np.arange(3)), None,
+    Histogram(0.0, 0.0, np.zeros(3, np.int64)), np.array([0.5]), np.array([NAN]), BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
 )  # fmt: skip
 LIVE: dict[str, Value] = {"l2": 0.5, "optimizer": "adam", "keep_prob": (0.5, 1.0), "epochs": 3}
 CURVES = (SeriesSent("cost", np.array([1.0, NAN, np.inf])), SeriesSent("dev_cost", np.array([])))

@@ -65,8 +65,10 @@ def layer(number: int, last: int, step: int, batch_norm: bool) -> LayerStatistic
     output = number == last
     return LayerStatistics(
         layer=number, units=3 if output else 6, gradient_norm=math.exp(-step / 300) / number, weight_norm=2.0,
-        update_ratio=1e-3 / number, dead=0.0 if output else min(0.25 * (number - 1), 1.0), z=bell(number / (last + 1)),
-        y=bell(0.5, -2.0, 2.0), batchnorm=norm if batch_norm and not output else None,
+        update_ratio=1e-3 / number, dead=0.0 if output else min(0.25 * (number - 1), 1.0), saturated=0.0, twins=0.0,
+        z=bell(number / (last + 1)), normalized=bell(0.5, -3.0, 3.0) if batch_norm and not output else None,
+        y=bell(0.5, -2.0, 2.0), input_mean=np.full(3, 0.5 + 1e-3 * step), input_std=np.ones(3),
+        batchnorm=norm if batch_norm and not output else None,
     )  # fmt: skip
 
 

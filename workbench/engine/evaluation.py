@@ -11,13 +11,19 @@ from workbench.data.dataset import Dataset, Task
 from workbench.engine.events import BatchNormStatistics, Histogram, LayerStatistics, Score
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES, Loss
-from workbench.nn.network import Network
+from workbench.nn.network import Network, Trace
 
 CHUNK = 4096
 """Examples at a time, so that an evaluation's memory does not grow with the data."""
 LOOKED_AT = 256
 """Train examples on which distributions and dead units are measured."""
 DEAD_SLOPE = 1e-3
+SATURATED_SLOPE = 0.05
+"""A slope of so much of the greatest is next to flat."""
+FLAT_ENDS = {"sigmoid": 0.25, "tanh": 1.0}
+"""The functions that saturate at both ends, with their greatest slope."""
+TWIN = 1e-4
+"""Columns of W that differ by less than so much of their length are copies of each other."""
 BINS = 48
 
 
@@ -52,11 +58,14 @@ def look_at_layers(network: Network, part: Dataset, before: Array | None) -> tup
     W_before = network.named(before) if before is not None else {}
     running = network.running_statistics()
     found = []
-    for l, trace in enumerate(network.trace(part.X[:LOOKED_AT]), start=1):
+    A = part.X[:LOOKED_AT]
+    for l, trace in enumerate(network.trace(A), start=1):
         name = f"W{l}"
         weight_norm = _norm(W[name])
         moved = _norm(W[name] - W_before[name]) if before is not None else math.nan
         hidden = l <= len(network.layers)
+        batchnorm = _batchnorm(network, l, running, before is not None) if hidden and running else None
+        slope = _slope(network, l, trace) if hidden else None
         found.append(
             LayerStatistics(
                 layer=l,
@@ -64,12 +73,18 @@ def look_at_layers(network: Network, part: Dataset, before: Array | None) -> tup
                 gradient_norm=_norm(dW[name]) if before is not None else math.nan,
                 weight_norm=weight_norm,
                 update_ratio=moved / weight_norm if weight_norm else 0.0,
-                dead=_dead(network, l, trace.Y, trace.A) if hidden else 0.0,
+                dead=0.0 if slope is None else float((slope < DEAD_SLOPE).all(axis=0).mean()),
+                saturated=0.0 if slope is None else _saturated(network.layers[l - 1].activation.name, slope),
+                twins=_twins(W[name]),
                 z=histogram(trace.Z),
+                normalized=None if batchnorm is None else histogram((trace.Y - batchnorm.beta) / batchnorm.gamma),
                 y=histogram(trace.Y),
-                batchnorm=_batchnorm(network, l, running, before is not None) if hidden and running else None,
+                input_mean=A.mean(axis=0, dtype=np.float64),
+                input_std=A.std(axis=0, dtype=np.float64),
+                batchnorm=batchnorm,
             )
         )
+        A = trace.A
     return tuple(found)
 
 
@@ -77,10 +92,26 @@ def _norm(W: Array) -> float:
     return float(np.linalg.norm(W.astype(np.float64)))
 
 
-def _dead(network: Network, l: int, Y: Array, A: Array) -> float:
+def _slope(network: Network, l: int, trace: Trace) -> Array:
+    """|g'| of each example and unit."""
     activation = network.layers[l - 1].activation
-    slope = activation.backward(np.ones_like(Y), Y if activation.keeps_input else A)
-    return float((np.abs(slope) < DEAD_SLOPE).all(axis=0).mean())
+    return np.abs(activation.backward(np.ones_like(trace.Y), trace.Y if activation.keeps_input else trace.A))
+
+
+def _saturated(activation: str, slope: Array) -> float:
+    greatest = FLAT_ENDS.get(activation)
+    return 0.0 if greatest is None else float((slope < SATURATED_SLOPE * greatest).mean())
+
+
+def _twins(W: Array) -> float:
+    """The share of columns with a copy; sorted by their sum, copies are neighbours."""
+    if W.shape[1] < 2:
+        return 0.0
+    columns = W.astype(np.float64).T
+    columns = columns[np.argsort(columns.sum(axis=1), kind="stable")]
+    apart = np.linalg.norm(np.diff(columns, axis=0), axis=1)
+    alike = apart <= TWIN * np.linalg.norm(columns, axis=1)[1:]
+    return float((np.append(alike, False) | np.append(False, alike)).mean())
 
 
 def _batchnorm(network: Network, l: int, running: list[tuple[Array, Array]], seen: bool) -> BatchNormStatistics | None:

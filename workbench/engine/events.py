@@ -122,8 +122,13 @@ class LayerStatistics:
         update_ratio: ‖ΔW‖/‖W‖ of the last step; about 1e-3 is healthy; NaN where there was none.
         dead: share of units whose slope g' is below 1e-3 on every example looked at: ReLUs that never fire, sigmoids
             that are saturated throughout. 0 for the output.
+        saturated: share of outputs, over units and examples, where a function with two flat ends (sigmoid, tanh) has a slope
+            below a twentieth of its greatest; 0 for other functions and for the output.
+        twins: share of units whose weights are all but a copy of another unit's.
         z: distribution of Z before batch norm, over examples and units.
-        y: the same after batch norm, where it goes into the activation.
+        normalized: that of Ẑ, after the normalization and before γ and β; None without batch norm.
+        y: that of γẑ+β, which goes into the activation; of Z without batch norm.
+        input_mean, input_std: of each unit of the layer's input, over examples, (n_in,).
     """
 
     layer: int
@@ -132,8 +137,13 @@ class LayerStatistics:
     weight_norm: float
     update_ratio: float
     dead: float
+    saturated: float
+    twins: float
     z: Histogram
+    normalized: Histogram | None
     y: Histogram
+    input_mean: Vector
+    input_std: Vector
     batchnorm: BatchNormStatistics | None
 
 

@@ -1,4 +1,4 @@
-"""Messages as bytes: a length, then MessagePack of [name, fields]. NumPy arrays travel as dtype and raw bytes."""
+"""Messages as bytes: a length, then MessagePack of [name, fields]. NumPy arrays travel as dtype, shape and raw bytes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ LENGTH = struct.Struct("<I")
 MAX_BYTES = 256 * 2**20
 
 _ARRAY = 1
-_DTYPES = {"<f4", "<f8", "<i8"}
+_DTYPES = {"<f4", "<f8", "<i8", "|u1", "|b1"}
+_DIMENSIONS = 3
 
 
 def _encode_array(value: object) -> msgspec.msgpack.Ext:
-    if not isinstance(value, np.ndarray) or value.ndim != 1:
+    if not isinstance(value, np.ndarray) or value.ndim > _DIMENSIONS:
         raise NotImplementedError(type(value).__name__)
-    return msgspec.msgpack.Ext(_ARRAY, value.dtype.str.encode() + np.ascontiguousarray(value).tobytes())
+    head = value.dtype.str.encode() + struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)
+    return msgspec.msgpack.Ext(_ARRAY, head + np.ascontiguousarray(value).tobytes())
 
 
 def _decode_array(code: int, data: memoryview) -> object:
     dtype = bytes(data[:3]).decode()
-    if code != _ARRAY or dtype not in _DTYPES:
+    if code != _ARRAY or dtype not in _DTYPES or len(data) < 4 or data[3] > _DIMENSIONS:
         raise ValueError(f"unknown extension {code}")
-    return np.frombuffer(data[3:], dtype).copy()  # in the message it lies at an odd address, which is slow
+    start = 4 + 4 * data[3]
+    shape = struct.unpack_from(f"<{data[3]}I", data[:start], 4)
+    return np.frombuffer(data[start:], dtype).reshape(shape).copy()  # in the message it lies at an odd address, which is slow
 
 
 def _accept_array(kind: Any, value: object) -> object:
@@ -59,7 +63,7 @@ class Codec:
             name, fields = self._envelope.decode(body)
             if name in self._decoders:
                 return self._decoders[name].decode(fields)
-        except (ValueError, RecursionError) as error:  # text that is not UTF-8, an array of another length, endless nesting
+        except (ValueError, RecursionError, struct.error) as error:  # text that is not UTF-8, an array of another length, endless nesting
             raise msgspec.ValidationError(str(error)) from None
         raise msgspec.ValidationError(f"unknown message {name!r}")
 
