@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from workbench.session.session import Session
 settings.register_profile("same every time", derandomize=True, deadline=None, database=None)
 settings.load_profile("same every time")
 
+NUMBERS = itertools.count()
 SMALL: Mapping[str, Any] = {
     "data": {"source": "gaussians", "examples": 90, "classes": 3, "noise": 0.3},
     "network": {"hidden": [6, 5]},
@@ -46,6 +48,14 @@ def crash_reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_STATE_HOME", str(folder))
         patch.delenv("WORKBENCH_SESSIONS", raising=False)
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def config_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test is a user without files of their own: the folder is not there before something is written to it."""
+    folder = tmp_path_factory.getbasetemp() / f"config-{next(NUMBERS)}"
+    monkeypatch.setenv("WORKBENCH_CONFIG", str(folder))
+    return folder
 
 
 @pytest.fixture

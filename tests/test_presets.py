@@ -23,8 +23,8 @@ from workbench.session.run import Run, scripted
 from workbench.session.session import Session
 
 PROMISED = (
-    "batchnorm-sigmoid", "circles", "digits", "digits-panda", "exploding-gradients", "logistic-regression", "moons",
-    "plain-sigmoid", "regression", "shallow-tanh", "spiral", "vanishing-gradients", "xor", "zero-init",
+    "batchnorm-sigmoid", "circles", "digits", "digits-panda", "exploding-gradients", "logistic-regression", "moons", "overfit",
+    "plain-sigmoid", "regression", "shallow-tanh", "spiral", "underfit", "vanishing-gradients", "xor", "zero-init",
 )  # fmt: skip
 
 

@@ -410,6 +410,11 @@ class Hyperparameters:
     guard_steps: int = _integer(
         10, low=1, high=100_000, priority=4, symbol="guard n", help="How many steps in a row the cost must be that high.",
     )
+    bayes_error: float = _real(
+        0.0, low=0, high=1.0, increment=0.005, priority=4, symbol="Bayes",
+        help="The least error that anybody could reach, people or machines: a share of examples, the RMSE of a regression. The "
+        "diagnosis measures bias from there; training does not read it.",
+    )
 
 
 SECTIONS: Mapping[str, type] = {"data": DataSettings, "network": Architecture, "training": Hyperparameters}

@@ -24,8 +24,12 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.history import StepsTaken
+from workbench.engine.normalization import Concern, Gap, Lag, Noise, Normalization
+from workbench.engine.seeing import Boundary, Confusion, Fit, Seen, Shown
 from workbench.hyperparameters import Value
 from workbench.runtime.orders import (
+    MODEL,
+    NORMALIZATION,
     Adopt,
     Annotate,
     Begin,
@@ -36,6 +40,7 @@ from workbench.runtime.orders import (
     GoOn,
     GoTo,
     GoToBest,
+    Look,
     Pause,
     Quit,
     Redo,
@@ -55,6 +60,7 @@ from workbench.runtime.reports import (
     BranchSent,
     Crashed,
     Exported,
+    Looked,
     Paused,
     RateFound,
     RateTried,
@@ -73,7 +79,19 @@ NAN = float("nan")
 ROW = np.array([0.5, -1.5], np.float32)
 LAYER = LayerStatistics(
     1, 2, 0.5, 1.5, 1e-3, 0.25, 0.125, 0.5, Histogram(-1.0, 1.0, np.arange(3)), None,
-    Histogram(0.0, 0.0, np.zeros(3, np.int64)), np.array([0.5]), np.array([NAN]), BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
+    Histogram(0.0, 0.0, np.zeros(3, np.int64)), np.array([0.5]), np.array([NAN]),
+    BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
+)  # fmt: skip
+NORMALIZED = Normalization(
+    3, Gap("dev", 9, 8, 0.5, 0.25, NAN, NAN),
+    Noise(9, 2, np.array([2, 4]), np.ones((1, 2)), np.zeros((1, 2)), np.ones(2), np.ones(2)),
+    (Lag(1, np.array([NAN]), np.array([0.5])),), (Concern(0, -1, "why"),),
+)  # fmt: skip
+SHOWN = Shown(np.ones((2, 4)), np.array([0, 1]), np.array([-1, 1]), np.array([NAN, 0.5]))
+SEEN = Seen(
+    "dev", ("a", "b"), (2, 2),
+    Boundary(np.zeros(2), np.ones(2), np.array([[0, -1]]), np.array([[0.5, NAN]]), np.ones((1, 2)), np.array([1])),
+    Fit(np.ones(2), np.zeros(2), 1.0, NAN), Confusion(np.array([[1, 0], [2, 3]]), 1), SHOWN, SHOWN, np.ones((3, 2, 2)),
 )  # fmt: skip
 LIVE: dict[str, Value] = {"l2": 0.5, "optimizer": "adam", "keep_prob": (0.5, 1.0), "epochs": 3}
 CURVES = (SeriesSent("cost", np.array([1.0, NAN, np.inf])), SeriesSent("dev_cost", np.array([])))
@@ -96,6 +114,8 @@ MESSAGES: list[tuple[Codec, object]] = [
     (REPORTS, Arrived(3, 1, 0.5, LIVE, CURVES)),
     (REPORTS, Branches((BranchSent(Branch(), ()), BranchSent(BRANCH, CURVES)), "main", "größer α")),
     *((REPORTS, each) for each in (Travelling(3, 9), Remark("so"), RateTried(np.array([0.5]), np.array([NAN])), RateFound(NAN))),
+    *((ORDERS, Look(at)) for at in ((), (NORMALIZATION, MODEL))),
+    *((REPORTS, Looked(3, *each)) for each in ((None, None), (NORMALIZED, None), (None, SEEN))),
     *((REPORTS, each) for each in (Exported("f.toml", 3, 1), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
     (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),

@@ -16,8 +16,8 @@ from textual.pilot import Pilot
 
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
 from workbench.ui.widgets.histogram import histogram_lines
+from workbench.ui.widgets.palette import Hue
 
-RED = (200, 0, 0)
 SIZES = [(80, 20), (12, 4), (11, 4), (12, 3), (21, 3), (1, 1), (30, 5), (200, 60)]
 BIGGEST = 1.7e308
 CURVES: dict[str, Sequence[float]] = {
@@ -47,7 +47,7 @@ async def charting(size: tuple[int, int] = (80, 20)) -> AsyncIterator[tuple[Char
 
 
 def line(y: Sequence[float], marker: str = "braille", joined: bool = True) -> Line:
-    return Line([float(x) for x in range(1, len(y) + 1)], list(y), marker, RED, joined)
+    return Line([float(x) for x in range(1, len(y) + 1)], list(y), marker, Hue.RED, joined)
 
 
 async def drawn(chart: Chart, pilot: Pilot[Any], drawing: Drawing) -> str:
@@ -92,7 +92,7 @@ async def test_points_stand_where_their_values_are():
 async def test_a_gap_does_not_move_the_others():
     async with charting() as (chart, pilot):
         with_gap = await drawn(chart, pilot, Drawing((line([1.0, math.nan, 3.0, 2.0], "x", joined=False),)))
-        without = Line([1.0, 3.0, 4.0], [1.0, 3.0, 2.0], "x", RED, joined=False)
+        without = Line([1.0, 3.0, 4.0], [1.0, 3.0, 2.0], "x", Hue.RED, joined=False)
         assert with_gap == await drawn(chart, pilot, Drawing((without,)))
 
 

@@ -17,16 +17,21 @@ from textual.widgets import DataTable
 from workbench.engine.events import Diverged, Evaluated, Finished, HyperparameterChanged, Score
 from workbench.runtime.reports import Paused, Resumed
 from workbench.ui.monitor import Entry, Monitor
-from workbench.ui.panels.curves import BETAS, CostPanel, SecondPanel, marks
+from workbench.ui.panels.curves import FirstChart, SecondChart, marks, numbers
+from workbench.ui.panels.diagnosis import DiagnosisPanel
 from workbench.ui.panels.layers import LayersPanel, compact
+from workbench.ui.panels.model import ModelPanel
 from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine, duration
 from workbench.ui.panels.timeline import TimelinePanel
+from workbench.ui.panels.units import UnitsPanel
+from workbench.ui.quantities import QUANTITIES
+from workbench.ui.view import Axis, View
 from workbench.ui.widgets.chart import Mark
 
 P = TypeVar("P", Panel, StatusLine)
 TINY = [(1, 1), (4, 2), (13, 5), (25, 8)]
-EVERY_PANEL = [CostPanel, SecondPanel, LayersPanel, TimelinePanel]
+EVERY_PANEL = [FirstChart, SecondChart, LayersPanel, TimelinePanel, DiagnosisPanel, UnitsPanel, ModelPanel]
 
 
 @asynccontextmanager
@@ -64,7 +69,7 @@ async def test_a_panel_can_be_shown_in_any_room(kind: type[Panel], size: tuple[i
 
 
 async def test_the_cost_panel_waits_for_the_first_step():
-    async with alone(CostPanel()) as (panel, pilot):
+    async with alone(FirstChart()) as (panel, pilot):
         monitor = Monitor()
         monitor.take(begun(), 0.0)
         monitor.take(evaluated(0), 0.0)
@@ -74,36 +79,37 @@ async def test_the_cost_panel_waits_for_the_first_step():
 
 
 async def test_the_legend_says_how_many_steps_the_average_is_over():
-    async with alone(CostPanel()) as (panel, pilot):
+    async with alone(FirstChart()) as (panel, pilot):
         text = await shows(panel, pilot, trained())
         assert "β 0.98 ≈ last 50 steps, corrected" in text
-        panel.beta_index = BETAS.index(0.9)
+        panel.view = View(beta=0.9)
         await settle(pilot)
         assert "β 0.9 ≈ last 10 steps, corrected" in seen(pilot.app)
-        panel.corrected = False
+        panel.view = View(beta=0.9, corrected=False)
         await settle(pilot)
         assert "biased" in seen(pilot.app)
 
 
 async def test_another_beta_the_correction_and_the_axis_each_draw_another_chart():
-    async with alone(CostPanel()) as (panel, pilot):
+    async with alone(FirstChart()) as (panel, pilot):
         pictures = [await shows(panel, pilot, trained())]
-        for name, value in (("beta_index", 1), ("beta_index", 8), ("corrected", False), ("log_axis", True)):
+        views = (View(beta=0.5), View(beta=0.998), View(beta=0.998, corrected=False))
+        for name, value in (*(("view", view) for view in views), ("log_axis", True)):
             setattr(panel, name, value)
             await settle(pilot)
             pictures.append(seen(pilot.app))
         charts = ["\n".join(picture.splitlines()[1:-1]) for picture in pictures]
         assert len(set(charts)) == len(charts)
-        assert "(log)" in pictures[-1]
+        assert "(J) log" in pictures[-1]
 
 
 async def test_without_the_correction_the_average_starts_near_nought():
-    async with alone(CostPanel()) as (panel, pilot):
+    async with alone(FirstChart()) as (panel, pilot):
         monitor = Monitor()
         monitor.take(begun(), 0.0)
         monitor.take(steps(1, 30, cost=lambda step: 2.0), 1.0)
         corrected = await shows(panel, pilot, monitor)
-        panel.corrected = False
+        panel.view = View(corrected=False)
         await settle(pilot)
         biased = seen(pilot.app)
         assert "0.5┤" in biased
@@ -111,7 +117,7 @@ async def test_without_the_correction_the_average_starts_near_nought():
 
 
 async def test_dev_points_are_there_only_where_there_is_a_dev_set():
-    async with alone(CostPanel()) as (panel, pilot):
+    async with alone(FirstChart()) as (panel, pilot):
         chart = (await shows(panel, pilot, trained())).splitlines()[1:-1]
         assert any("◆" in line for line in chart)
         monitor = Monitor()
@@ -123,14 +129,14 @@ async def test_dev_points_are_there_only_where_there_is_a_dev_set():
 
 
 async def test_an_edit_marks_the_curve():
-    async with alone(CostPanel()) as (panel, pilot):
+    async with alone(FirstChart()) as (panel, pilot):
         monitor = trained(400)
         monitor.take(HyperparameterChanged(200, "learning_rate", 0.001, 0.0003), 2.0)
         assert "α 3e-4" in await shows(panel, pilot, monitor)
 
 
 async def test_many_edits_leave_every_label_that_is_shown_whole():
-    async with alone(CostPanel(), (100, 20)) as (panel, pilot):
+    async with alone(FirstChart(), (100, 20)) as (panel, pilot):
         monitor = trained(400)
         for step in (1, 2, 3, 100, 101, 102, 103, 104, 105, 250, 252, 390, 395, 400, 400):
             monitor.take(HyperparameterChanged(step, "batch_size", 64, 10 + step), 2.0)
@@ -161,7 +167,7 @@ def test_a_mark_leaves_out_that_an_edit_has_no_effect():
 
 
 async def test_costs_that_are_not_finite_leave_the_curve_as_it_is():
-    async with alone(CostPanel()) as (panel, pilot):
+    async with alone(FirstChart()) as (panel, pilot):
         monitor = Monitor()
         monitor.take(begun(), 0.0)
         monitor.take(steps(1, 50, cost=lambda step: math.nan if step % 10 == 0 else 1.0 + step / 50), 1.0)
@@ -173,39 +179,102 @@ async def test_costs_that_are_not_finite_leave_the_curve_as_it_is():
 # -- the second chart ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_second_chart_shows_three_quantities():
-    async with alone(SecondPanel()) as (panel, pilot):
+@pytest.mark.parametrize("name", QUANTITIES)
+async def test_every_quantity_says_what_it_is_and_draws_something(name: str):
+    async with alone(SecondChart()) as (panel, pilot):
+        waiting = await shows(panel, pilot, Monitor())
         monitor = trained(400, hidden=3)
-        monitor.take(evaluated(400, hidden=3), 2.0)
-        pictures = []
-        for kind, name in enumerate(SecondPanel.KINDS):
-            panel.kind = kind
-            text = await shows(panel, pilot, monitor)
-            assert f"▸{name}" in text
-            pictures.append("\n".join(text.splitlines()[1:-1]))
-        error, rate, norms = pictures
-        assert "○" in error
-        assert "◆" in error
-        assert "○" not in rate
-        assert all(digit in norms for digit in "1234")
-        assert "e-" in norms or "0." in norms
+        panel.quantity = name
+        text = await shows(panel, pilot, monitor)
+        assert QUANTITIES[name].title in text
+        assert "┤" in text
+        assert text != waiting
+        assert "nothing of this is known" not in text
+
+
+async def test_quantities_of_layers_have_a_digit_for_each():
+    async with alone(SecondChart()) as (panel, pilot):
+        for name in ("gradient_norms", "update_ratios"):
+            panel.quantity = name
+            chart = await shows(panel, pilot, trained(400, hidden=3))
+            assert all(digit in "".join(chart.splitlines()[1:-3]) for digit in "1234")
 
 
 async def test_errors_are_in_percent_but_not_those_of_a_regression():
-    async with alone(SecondPanel()) as (panel, pilot):
+    async with alone(SecondChart()) as (panel, pilot):
         assert "60┤" in await shows(panel, pilot, trained())
         regression = Monitor()
         regression.take(begun(task="regression"), 0.0)
         regression.take(evaluated(0), 0.0)
-        regression.take(evaluated(20), 0.0)
+        regression.take(steps(1, 20), 0.1)
+        regression.take(evaluated(20), 0.1)
+        assert "3 Error (RMSE)" in await shows(panel, pilot, regression)
         assert "0.6" in await shows(panel, pilot, regression)
 
 
 async def test_thirty_layers_have_norms():
-    async with alone(SecondPanel()) as (panel, pilot):
-        panel.kind = 2
+    async with alone(SecondChart()) as (panel, pilot):
+        panel.quantity = "gradient_norms"
         text = await shows(panel, pilot, trained(400, hidden=30))
         assert "a" in text.splitlines()[5] or any("b" in line for line in text.splitlines()[1:-3])
+
+
+# -- part of the run -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_part_of_the_run_is_shown_and_its_axis_counts_what_is_asked_for():
+    async with alone(FirstChart(), (100, 20)) as (panel, pilot):
+        monitor = trained(400)
+        assert "400" in await shows(panel, pilot, monitor)
+        panel.view = View(window=100, end=200)
+        text = await shows(panel, pilot, monitor)
+        assert "step" in text
+        assert "180" in text
+        assert "400" not in text
+        panel.view = View(axis=Axis.EPOCH)
+        text = await shows(panel, pilot, monitor)
+        assert "epoch" in text
+        assert "20" in text  # 400 steps of 20 an epoch
+        panel.view = View(axis=Axis.SECONDS)
+        assert "seconds" in await shows(panel, pilot, monitor)
+
+
+async def test_one_spike_in_a_million_steps_is_seen_at_every_zoom():
+    async with alone(FirstChart(), (100, 20)) as (panel, pilot):
+        monitor = Monitor()
+        monitor.take(begun(), 0.0)
+        for end in range(50_000, 1_000_001, 50_000):
+            monitor.take(steps(end - 49_999, end, cost=lambda step: 90.0 if step == 654_321 else 1.0), end / 1000)
+        for window in (None, 900_000, 400_000, 50_000, 5_000):
+            panel.view = View(window=window, end=654_321 + window // 2 if window else None)
+            text = await shows(panel, pilot, monitor)
+            top = [line for line in text.splitlines() if re.search(r"\b8\d┤|90┤|80┤", line)]
+            assert top, window
+            rows = text.splitlines()[1:6]
+            assert any("·" in row for row in rows), window
+
+
+async def test_a_cost_that_is_not_finite_is_a_gap_with_a_mark():
+    async with alone(FirstChart(), (100, 20)) as (panel, pilot):
+        monitor = Monitor()
+        monitor.take(begun(), 0.0)
+        monitor.take(steps(1, 300, cost=lambda step: math.nan if 140 <= step <= 160 else 1.0 + step % 3), 1.0)
+        text = await shows(panel, pilot, monitor)
+        marked = next(line for line in text.splitlines() if "✗" in line)
+        columns = [at for at, each in enumerate(marked) if each == "✗"]
+        for line in text.splitlines()[2:10]:
+            assert all(line[at] in " ✗" for at in columns[1:-1])
+
+
+def test_the_numbers_of_a_chart_are_lines_of_csv():
+    monitor = trained(40)
+    panel = FirstChart()
+    panel._monitor = monitor
+    rows = numbers(panel.plot(400).lines).splitlines()
+    assert rows[0] == "line,step,value"
+    raw = [row.split(",") for row in rows if row.startswith("·")]
+    assert {float(step) for _, step, _ in raw} == set(range(1, 41))
+    assert float(raw[0][2]) == monitor.history.series["cost"].curve().mean[0]
 
 
 # -- layers -------------------------------------------------------------------------------------------------------------

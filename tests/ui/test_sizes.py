@@ -28,15 +28,16 @@ async def redrawn(pilot: Pilot[Any]) -> str:
 @pytest.mark.parametrize("height", HEIGHTS)
 async def test_small_sizes(presets: Path, sessions: Path, height: int):
     async with FedApp(sessions, presets / "clouds.toml").run_test(size=(120, 40)) as pilot:
-        for width, key in zip(WIDTHS, cycle(("e", "right", "tab", "t", "shift+tab", "z")), strict=False):
+        for width, key in zip(WIDTHS, cycle(("e", "right", "tab", "t", "shift+tab", "t")), strict=False):
             await resize(pilot, width, height)
             await press(pilot, key)
             lines = (await redrawn(pilot)).splitlines()
             assert (len(lines), len(lines[0])) == (height, width)
-        if "-zoom" in pilot.app.screen.classes:
+        if pilot.app.screen.zoomed:
             await press(pilot, "z")
         await resize(pilot, 120, 40)
-        await until(pilot, lambda: "2 Cost" in seen(pilot.app) and "learning rate α 0.001" in seen(pilot.app), "as before")
+        whole = ("1 Hyperparameters", "learning rate α 0.001")
+        await until(pilot, lambda: all(each in seen(pilot.app) for each in whole), "as before")
 
 
 async def test_too_small_is_said_and_keys_still_work(presets: Path, sessions: Path):
@@ -46,15 +47,16 @@ async def test_too_small_is_said_and_keys_still_work(presets: Path, sessions: Pa
         await press(pilot, "?")
         await press(pilot, "escape")
         await resize(pilot, 40, 12)
-        await until(pilot, lambda: "too small" not in seen(pilot.app) and "learning rate" in seen(pilot.app), "room enough")
+        await until(pilot, lambda: "too small" not in seen(pilot.app) and "2 Cost" in seen(pilot.app), "room enough")
 
 
 @pytest.mark.parametrize("size", [(40, 12), (71, 24), (72, 24), (103, 40), (104, 29), (104, 30)])
 async def test_each_arrangement_shows_the_panel_that_was_asked_for(presets: Path, sessions: Path, size: tuple[int, int]):
-    titles = ["1 Hyperparameters", "2 Cost", "3 ▸Error", "4 Batch norm and layers", "5 Timeline"]
+    titles = ["1 Hyperparameters", "2 Cost", "3 Error", "4 Batch norm and layers", "5 Timeline", "6 Diagnosis"]
+    titles += ["7 Batch norm", "8 Model"]
     async with FedApp(sessions, presets / "clouds.toml").run_test(size=size) as pilot:
         for number, title in enumerate(titles):
-            await press(pilot, "tab") if number else await press(pilot, "e")
+            await press(pilot, "e" if number == 0 else "tab" if number == 1 else str(number + 1))
             assert f"─ {title}" in seen(pilot.app)
             await press(pilot, "z")
             zoomed = seen(pilot.app)

@@ -7,6 +7,7 @@ Values that are not finite are counted apart: they are gaps, and do not touch th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -151,6 +152,40 @@ class Series:
         return series
 
 
+class Recent:
+    """One quantity of each of the last `RECENT` steps, none merged with another."""
+
+    def __init__(self) -> None:
+        self._last, self._values = 0, np.empty(0)
+
+    def extend(self, last: int, values: Floats) -> None:
+        """Take in the values of the steps up to `last`."""
+        follows = self._last == last - len(values)
+        self._values = np.concatenate([self._values if follows else values[:0], values])[-RECENT:]
+        self._last = last
+
+    def covers(self, first: int) -> bool:
+        """Whether it reaches back to step `first`."""
+        return bool(len(self._values)) and first >= self._last - len(self._values)
+
+    def curve(self, first: int, last: int, columns: int) -> Curve:
+        """As that of a series."""
+        start = self._last - len(self._values) + 1
+        steps = np.arange(start, self._last + 1, dtype=np.float64)
+        here = (steps >= first) & (steps <= last)
+        steps, values = steps[here], self._values[here]
+        good = np.isfinite(values)
+        bad, steps, values = steps[~good], steps[good], values[good]
+        edges = np.unique(np.arange(min(columns, len(steps))) * len(steps) // max(1, min(columns, len(steps))))
+        if not len(edges):
+            return Curve(steps, values, values, values, np.empty(0, np.int64), bad)
+        count = np.diff(np.append(edges, len(steps)))
+        return Curve(
+            np.add.reduceat(steps, edges) / count, np.minimum.reduceat(values, edges), np.maximum.reduceat(values, edges),
+            np.add.reduceat(values, edges) / count, count.astype(np.int64), bad,
+        )  # fmt: skip
+
+
 def _empty() -> dict[str, Floats]:
     fills = {"low": np.inf, "high": -np.inf}
     return {name: np.full(CAPACITY, fills.get(name, 0.0)) for name in _FIELDS}
@@ -158,11 +193,14 @@ def _empty() -> dict[str, Floats]:
 
 PER_STEP = ("cost", "gradient_norm", "learning_rate")
 PER_EVALUATION = ("train_cost", "dev_cost", "train_error", "dev_error")
+PER_LAYER = {"layer": "gradient_norm", "update": "update_ratio", "weight": "weight_norm", "dead": "dead"}
+"""What is kept of each layer: the series `layer1`, `update1` ... and what an evaluation calls it."""
+RECENT = 4096
 PREFIX = "history."
 
 
 class History:
-    """The series of a run by name: those of every step, of every evaluation, and each layer's ‖dW‖ (`layer1` ...)."""
+    """The series of a run by name: those of every step, of every evaluation, and of each layer (`layer1`, its ‖dW‖, ...)."""
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {name: Series() for name in (*PER_STEP, *PER_EVALUATION)}
@@ -177,8 +215,9 @@ class History:
             self._score(event.step, "train", event.train)
             self._score(event.step, "dev", event.dev)
             for layer in event.layers:
-                if event.step:
-                    self.series.setdefault(f"layer{layer.layer}", Series()).add(event.step, layer.gradient_norm)
+                if event.step and math.isfinite(layer.gradient_norm):  # else nobody has seen an update
+                    for name, field in PER_LAYER.items():
+                        self.series.setdefault(f"{name}{layer.layer}", Series()).add(event.step, getattr(layer, field))
 
     def _score(self, step: int, part: str, score: Score | None) -> None:
         if score is not None:

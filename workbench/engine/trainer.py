@@ -99,6 +99,7 @@ class Trainer:
             self._plan.setdefault(each.step, []).append(each)
         self._chance = chance_level(splits.task, splits.train, self._loss)
         self._planned_at = 0
+        self._stepped = -1
         self.passes_guard = False
         """The next step is taken whatever the guard says."""
 
@@ -139,7 +140,13 @@ class Trainer:
         self.hyperparameters = hyperparameters
         self.state.network.configure(hyperparameters)
         self._planned_at = self.state.step
+        self._stepped = -1
         self.passes_guard = False
+
+    @property
+    def stepped(self) -> bool:
+        """Whether what the network last saw is the mini-batch of the last step: not so after going elsewhere, or a stop."""
+        return self._stepped == self.state.step
 
     def _planned(self) -> Iterator[Event]:
         """The changes that the plan makes at this step, once."""
@@ -209,6 +216,7 @@ class Trainer:
             risen = "" if trouble else self._risen(cost)
             if not trouble and not risen:
                 trouble = self._update(alpha, length, undo)
+        self._stepped = -1 if trouble or risen else step
         if trouble or risen:
             rows = tuple(batches.last_indices.tolist())
             if undo is not None:

@@ -23,6 +23,7 @@ from workbench.engine.trainer import Until
 from workbench.hyperparameters import Value
 from workbench.runtime.errands import CalledOff, carry_out
 from workbench.runtime.keeper import Keeper
+from workbench.runtime.looks import look
 from workbench.runtime.orders import (
     Adopt,
     Annotate,
@@ -30,6 +31,7 @@ from workbench.runtime.orders import (
     Delete,
     Describe,
     GoOn,
+    Look,
     Order,
     Pause,
     Quit,
@@ -298,6 +300,8 @@ class Host:
                     raise _End(saving=True)
                 case Begin():
                     pass  # it has begun
+                case Look():
+                    self._send(look(order, self._run))
                 case _:
                     self._flush()
                     raise _Errand(order)

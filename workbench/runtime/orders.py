@@ -173,6 +173,16 @@ class FindRate:
     steps: int
 
 
+NORMALIZATION, MODEL = "normalization", "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Measure what is too dear to be told of by itself: `NORMALIZATION`, `MODEL`. The run stays as it is."""
+
+    at: tuple[str, ...]
+
+
 Order = (
     Begin
     | Pause
@@ -193,6 +203,7 @@ Order = (
     | Export
     | WritePreset
     | FindRate
+    | Look
     | Save
     | Quit
     | SetHyperparameter

@@ -15,6 +15,8 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.history import Floats, StepsTaken
+from workbench.engine.normalization import Normalization
+from workbench.engine.seeing import Seen
 from workbench.hyperparameters import Value
 from workbench.session.session import Branch
 
@@ -180,6 +182,15 @@ class Crashed:
     summary: str
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found after `step` steps: of batch norm, None where there is none; of the model, None where nobody asked."""
+
+    step: int
+    normalization: Normalization | None
+    seen: Seen | None
+
+
 Report = (
     Begun
     | Paused
@@ -195,6 +206,7 @@ Report = (
     | Remark
     | RateTried
     | RateFound
+    | Looked
     | StepsTaken
     | HyperparameterChanged
     | GuardPassed

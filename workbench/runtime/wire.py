@@ -63,7 +63,8 @@ class Codec:
             name, fields = self._envelope.decode(body)
             if name in self._decoders:
                 return self._decoders[name].decode(fields)
-        except (ValueError, RecursionError, struct.error) as error:  # text that is not UTF-8, an array of another length, endless nesting
+        # Text that is not UTF-8, an array of another length, endless nesting.
+        except (ValueError, RecursionError, struct.error) as error:
             raise msgspec.ValidationError(str(error)) from None
         raise msgspec.ValidationError(f"unknown message {name!r}")
 

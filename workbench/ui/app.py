@@ -38,16 +38,36 @@ class WorkbenchApp(App[None]):
         self._hangup = hangup
         self._keeping = autosave_seconds, snapshot_bytes
         self._folder, self._opened = folder, opened
+        self.keys: dict[str, str] = {}
+        """The user's own keys, by the id of the binding."""
 
     def on_mount(self) -> None:
         """The library, and on it what was named on the command line; told to end, the app ends as `q` does."""
         if self._hangup is not None:
             loop = asyncio.get_running_loop()
             self._hangup.watch(lambda: loop.call_soon_threadsafe(self.call_later, self.action_quit))
+        self._take_keys()
         self.install_screen(LibraryScreen(self._folder), "library")
         self.push_screen("library")
         if self._opened is not None:
             self._train(self._opened)
+
+    def _take_keys(self) -> None:
+        """The keys of the user's own file, if there is one."""
+        from workbench.ui.settings import keys_path, read_keys
+
+        path = keys_path()
+        if path.exists():
+            from workbench.ui.bindings import described
+
+            found = read_keys(path, described())
+            self.keys = found.keymap
+            self.set_keymap(found.keymap)
+            self._complain(found.problems)
+
+    def _complain(self, problems: tuple[str, ...]) -> None:
+        for problem in problems[:5]:
+            self.notify(problem, severity="warning", timeout=15, markup=False)
 
     @on(Chosen)
     def _chosen(self, message: Chosen) -> None:
@@ -56,13 +76,18 @@ class WorkbenchApp(App[None]):
     def _train(self, opened: Opened) -> None:
         from workbench.session.session import Session
         from workbench.ui.screens.training import TrainingScreen
+        from workbench.ui.settings import layout_path, read_layout
 
         content = opened.content
+        layout, problems = read_layout(layout_path())
+        self._complain(problems)
+        if layout.theme in self.available_themes:
+            self.theme = layout.theme
         if isinstance(content, Session):
-            self.push_screen(TrainingScreen(content, opened.path, opened.path, *self._keeping))
+            self.push_screen(TrainingScreen(content, opened.path, opened.path, *self._keeping, layout))
         else:
             session = Session(preset=content, seed=1)
-            self.push_screen(TrainingScreen(session, self._new_path(content.name), None, *self._keeping))
+            self.push_screen(TrainingScreen(session, self._new_path(content.name), None, *self._keeping, layout))
 
     def _new_path(self, preset_name: str) -> Path:
         from workbench.session.errors import InputError

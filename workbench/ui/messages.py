@@ -40,6 +40,16 @@ class Edited(Message):
         self.value = value
 
 
+class Suggested(Message):
+    """A hyperparameter is to be edited, and a value for it was suggested."""
+
+    def __init__(self, name: str, value: Value) -> None:
+        """The value is not applied before the user says so."""
+        super().__init__()
+        self.name = name
+        self.value = value
+
+
 class Chosen(Message):
     """The user chose a preset or a session in the library."""
 

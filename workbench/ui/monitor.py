@@ -17,10 +17,13 @@ from workbench.engine.events import (
     HyperparameterChanged,
     StoppedEarly,
 )
-from workbench.engine.history import History, Series, StepsTaken
+from workbench.engine.history import PER_STEP, History, Recent, Series, StepsTaken
+from workbench.engine.normalization import Normalization, drift
+from workbench.engine.seeing import Seen
 from workbench.hyperparameters import TABLE, Value
-from workbench.runtime.reports import Arrived, Begun, Branches, Paused, Report, Resumed, Saved, SaveFailed, Travelling
+from workbench.runtime.reports import Arrived, Begun, Branches, Looked, Paused, Report, Resumed, Saved, SaveFailed, Travelling
 from workbench.session.session import MAIN, Best, Branch, Edit, Session
+from workbench.ui.clock import Clock
 
 
 class Phase(StrEnum):
@@ -37,6 +40,10 @@ class Phase(StrEnum):
 
 STOPPED = (Phase.DIVERGED, Phase.EARLY)
 GUARD, NOTE, PLAN = "guard", "note", "plan"
+LOOKS = 64
+"""So many evaluations are kept, to see how layers change."""
+SPEED, DRIFT = "speed", "drift"
+"""The series that only the screen knows: steps per second, and how far each layer's inputs have moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,16 @@ class Monitor:
     rows: dict[str, RowState] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     history: History = field(default_factory=History)
+    recent: dict[str, Recent] = field(default_factory=dict)
+    """The last steps one by one, of the series of every step."""
+    clock: Clock = field(default_factory=Clock)
     evaluated: Evaluated | None = None
+    looked: deque[Evaluated] = field(default_factory=lambda: deque(maxlen=LOOKS))
+    """The last evaluations, the newest at the right."""
+    normalization: Normalization | None = None
+    seen: Seen | None = None
+    seen_at: int = 0
+    """After which step the model was looked at."""
     finished: Finished | None = None
     stop: Diverged | StoppedEarly | None = None
     """Why training stopped by itself, until it goes on."""
@@ -143,11 +159,17 @@ class Monitor:
                 self.step, self.epoch, self.progress = report.step, report.epoch, report.progress
                 self.learning_rate = float(report.learning_rate[-1])
                 self.history.take(report)
+                for name in PER_STEP:
+                    self.recent.setdefault(name, Recent()).extend(report.step, getattr(report, name))
+                self.clock.tick(report.step, report.progress, now)
                 self._arrivals.append((now, report.step))
                 while len(self._arrivals) > 2 and self._arrivals[0][0] < now - _RATE_SECONDS:
                     self._arrivals.popleft()
+                if math.isfinite(self.steps_per_second):
+                    self.history.series.setdefault(SPEED, Series()).add(report.step, self.steps_per_second)
             case Evaluated():
                 self.evaluated = report
+                self._look_back(report)
                 if report.step > self._stood or not report.step:
                     self.history.take(report)
                     if report.dev is not None and report.dev.cost < (self.best.cost if self.best is not None else math.inf):
@@ -158,6 +180,7 @@ class Monitor:
                 self.rows[report.name] = RowState("refused", report.step, report.value, report.reason)
             case Begun():
                 self._begin(report)
+                self.clock.start(now)
             case Arrived():
                 self._arrive(report)
             case Branches():
@@ -166,12 +189,14 @@ class Monitor:
                 self.travelling = report
             case Paused(step=step):
                 self.step, self.travelling = step, None
+                self.clock.stop()
                 self._stop_told = self.phase in STOPPED
                 self._arrivals.clear()
                 if self.phase in (Phase.STARTING, Phase.TRAINING):
                     self.phase = Phase.PAUSED
             case Resumed():
                 self._go_on(Phase.TRAINING)
+                self.clock.start(now)
             case GuardPassed(step=step):
                 self.entries.append(Entry(step, GUARD, "passed: the next step is taken whatever the guard says"))
             case Finished():
@@ -185,12 +210,27 @@ class Monitor:
                 least = f"least, {report.cost:.4g}, at step {report.best:,}" if math.isfinite(report.cost) else "never finite"
                 self.trouble = f"after step {report.step:,}: the dev cost was {least}"
                 self._tell_once(Entry(report.step, GUARD, f"stopped early: the best is that of step {report.best:,}"))
+            case Looked():
+                if report.normalization is not None:
+                    self.normalization = report.normalization
+                if report.seen is not None:
+                    self.seen, self.seen_at = report.seen, report.step
             case Saved():
                 self.unsaved = False
             case SaveFailed():
                 self.unsaved = True
             case _:
                 pass
+
+    def _look_back(self, now: Evaluated) -> None:
+        """How far the inputs of each layer have moved since the evaluation before."""
+        before = self.looked[-1] if self.looked else None
+        if before is not None and now.step > before.step and len(before.layers) == len(now.layers):
+            for then, layer in zip(before.layers, now.layers, strict=True):
+                moved = drift(then.input_mean, then.input_std, layer.input_mean, layer.input_std)
+                self.history.series.setdefault(f"{DRIFT}{layer.layer}", Series()).add(now.step, moved)
+        if before is None or now.step > before.step:
+            self.looked.append(now)
 
     def _tell_once(self, stop: Entry) -> None:
         """Gone on as it was, a run stops where it stopped before."""
@@ -219,7 +259,15 @@ class Monitor:
         self._stood = place.step
         self.hyperparameters = dict(place.hyperparameters)
         self.rows = {}
-        self.history = History()
+        own = {name: series for name, series in self.history.series.items() if name.startswith((SPEED, DRIFT))}
+        self.history, self.recent = History(), {}
+        self.history.series.update((name, series.truncated(place.step)) for name, series in own.items())
+        self.looked = deque((each for each in self.looked if each.step <= place.step), maxlen=LOOKS)
+        self.normalization = self.seen = None
+        if self.begun is not None:
+            batch_size = self.hyperparameters["batch_size"]
+            assert isinstance(batch_size, int)
+            self.clock.stand(place.step, batch_size, self.edits, self.begun.examples[0])
         for sent in place.history:
             self.history.series[sent.name] = Series.from_tensor(sent.values)
         curve = self.history.series["learning_rate"].curve()

@@ -1,65 +1,40 @@
-"""The two charts: cost, and one of error, learning rate or gradient norms."""
+"""The two charts: each shows a quantity over the steps that are looked at, with the marks of the timeline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.reactive import reactive
 
-from workbench.engine.history import Curve
-from workbench.nn.ewma import smooth
-from workbench.session.branches import parting
 from workbench.session.text import clean
 from workbench.ui.monitor import GUARD, NOTE, Entry, Monitor, symbol
 from workbench.ui.panels.panel import Panel
-from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark, Rgb
+from workbench.ui.quantities import QUANTITIES, Floats, Frame, Plot, Quantity
+from workbench.ui.view import Axis, View
+from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
 
-# Okabe and Ito's colours can be told apart with every kind of colour blindness; markers differ as well.
-BLUE: Rgb = (86, 180, 233)
-ORANGE: Rgb = (230, 159, 0)
-GREEN: Rgb = (0, 158, 115)
-PURPLE: Rgb = (204, 121, 167)
-GREY: Rgb = (120, 120, 120)
-LAYER_COLORS = (BLUE, ORANGE, GREEN, PURPLE, (240, 228, 66), (213, 94, 0))
-
-BRANCH_COLORS: tuple[Rgb, ...] = ((213, 94, 0), GREEN, PURPLE, (240, 228, 66), (0, 114, 178), ORANGE, (180, 180, 180), BLUE)
-
-BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 LONGEST_LABEL = 28
+SETTLED = 0.95
+"""The best dev cost is marked once it is not of late: before, the mark would run along with the curve."""
 WAITING = "  waiting for the first steps …"
-
-
-def branch_color(number: int) -> Rgb:
-    """The colour of the branch, or fork, of that number from 0: the same wherever it is drawn."""
-    return BRANCH_COLORS[number % len(BRANCH_COLORS)]
-
-
-def branch_marker(number: int) -> str:
-    """Its letter, which tells it apart without colours."""
-    return chr(ord("a") + number % 26)
-
-
-def lettered(x: NDArray[np.float64], y: NDArray[np.float64], number: int, apart: int) -> tuple[Line, Line]:
-    """A branch's curve in its colour, with its letter on it now and then."""
-    color = branch_color(number)
-    letters = slice(apart // 2, None, apart)
-    return (
-        Line(x.tolist(), y.tolist(), "braille", color),
-        Line(x[letters].tolist(), y[letters].tolist(), branch_marker(number), color, joined=False),
-    )
+NOTHING = "  nothing of this is known here"
 
 
 def marks(monitor: Monitor) -> tuple[Mark, ...]:
-    """A mark for each entry of the timeline, those of one step together, and for the cursor."""
+    """A mark for each entry of the timeline, those of one step together, for the best dev cost and for the cursor."""
     texts: dict[int, list[str]] = {}
     if monitor.cursor is not None:
         texts[monitor.cursor] = [f"◂▸ {monitor.cursor:,}"]
     for entry in monitor.entries:
         texts.setdefault(entry.step, []).append(_label(entry))
+    best = monitor.best
+    if best is not None and 0 < best.step < SETTLED * monitor.step:
+        texts.setdefault(best.step, []).append("★ best dev")
     labels = {step: ", ".join(dict.fromkeys(each)) for step, each in texts.items()}
     return tuple(Mark(float(step), clean(labels[step], LONGEST_LABEL)) for step in sorted(labels))
 
@@ -73,187 +48,207 @@ def _label(entry: Entry) -> str:
     return f"{symbol(entry.name)} {new}"
 
 
+class ChartPanel(Panel):
+    """A chart of one quantity. Zoom, pan and axis are asked for by messages: all charts are to show the same steps."""
 
-def cursor_only(monitor: Monitor) -> tuple[Mark, ...]:
-    """The mark of the cursor, where it is shown."""
-    return () if monitor.cursor is None else (Mark(float(monitor.cursor), f"◂▸ {monitor.cursor:,}"),)
-
-
-def band(curve: Curve) -> tuple[list[float], list[float]]:
-    """The curve from least to greatest value of each bucket and on to the next, so that no spike is lost."""
-    x = np.repeat(curve.step, 2)
-    y = np.empty(len(x))
-    y[0::2], y[1::2] = curve.low, curve.high
-    return x.tolist(), y.tolist()
-
-
-class CostPanel(Panel):
-    """J of every mini-batch, its exponentially weighted average, and the dev cost."""
-
-    TITLE = "2 Cost"
+    NUMBER: ClassVar[int]
+    SHOWN: ClassVar[str]
+    """The quantity it shows at first."""
     HELP = (
-        "The raw cost of each mini-batch (· shadow, least to greatest), its exponentially weighted average v = βv + (1-β)θ "
-        "over about the last 1/(1-β) steps (━ line), and the dev cost of each evaluation (◆). Divided by 1 - Πβ the average does "
-        "not start from 0; without this correction it is biased at first. Vertical lines are your edits. [ and ] change β, b the "
-        "correction, l the axis."
+        "← → move along the run, + - zoom, 0 shows all of it and . its last 500 steps; the wheel zooms where the mouse is, with "
+        "shift it moves, and dragging chooses a part. c chooses what is shown, t goes to the next, x lets the axis count "
+        "steps, epochs or seconds of training, l makes it logarithmic. r reads all charts at one step. p saves the picture as "
+        "SVG and its numbers as CSV.\n"
+        "· is every value, from least to greatest where a column holds several steps, so a spike of one step is seen at every "
+        "zoom; ━ is the exponentially weighted average v = βv + (1-β)θ over about the last 1/(1-β) steps. Divided by 1 - Πβ it "
+        "does not start from 0; without this correction (b) it is biased at first. [ and ] change β. Vertical lines are edits, "
+        "notes, stops of the guard and the best dev cost; a ✗ at the bottom is a value that was not finite."
     )
-    beta_index: reactive[int] = reactive(5)
-    corrected: reactive[bool] = reactive(True)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "pan(-0.25)", "Back", show=False, id="chart.back"),
+        Binding("right", "pan(0.25)", "On", show=False, id="chart.on"),
+        Binding("plus,equals_sign", "zoom(0.5)", "Zoom in", show=False, key_display="+", id="chart.in"),
+        Binding("minus", "zoom(2)", "Zoom out", show=False, id="chart.out"),
+        Binding("0", "all", "All of the run", show=False, id="chart.all"),
+        Binding("full_stop", "recent", "The last 500 steps", show=False, key_display=".", id="chart.recent"),
+        Binding("l", "log", "Logarithmic axis", show=False, id="chart.log"),
+        Binding("p", "export", "Save as SVG and CSV", show=False, id="chart.export"),
+    ]
+
+    class Viewed(Message):
+        """Another part of the run is to be seen, in all charts."""
+
+        def __init__(self, view: View) -> None:
+            super().__init__()
+            self.view = view
+
+    class Exported(Message):
+        """The picture and the numbers of a chart are to be written."""
+
+        def __init__(self, panel: ChartPanel) -> None:
+            super().__init__()
+            self.panel = panel
+
+    quantity: reactive[str] = reactive("cost")
     log_axis: reactive[bool] = reactive(False)
+    view: reactive[View] = reactive(View())
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._monitor: Monitor | None = None
+        self.set_reactive(ChartPanel.quantity, self.SHOWN)
+        self.set_reactive(ChartPanel.log_axis, QUANTITIES[self.SHOWN].log)
 
     def compose(self) -> ComposeResult:
         """One chart."""
-        yield Chart(id="cost-chart")
+        yield Chart()
 
     def on_mount(self) -> None:
         """Say on the border what is drawn."""
-        self._describe()
+        self._describe(None)
 
     @property
-    def beta(self) -> float:
-        """β of the average."""
-        return BETAS[self.beta_index]
+    def _quantity(self) -> Quantity:
+        return QUANTITIES[self.quantity]
 
-    def _describe(self) -> None:
-        last = round(1 / (1 - self.beta))
-        kind = "corrected" if self.corrected else "biased"
-        self.border_title = f"{self.TITLE}{' (log)' if self.log_axis else ''}"
-        branches, compared = (self._monitor.branches, self._monitor.compared) if self._monitor is not None else ({}, ())
-        letters = [f"  {branch_marker(n)} {clean(name, 16)}" for n, name in enumerate(branches) if name in compared]
-        self.border_subtitle = f"· raw  ━ EWMA β {self.beta:g} ≈ last {last:,} steps, {kind}  ◆ dev{''.join(letters[:4])}"
+    def _describe(self, plot: Plot | None) -> None:
+        quantity = self._quantity
+        unit = plot.unit if plot is not None and plot.unit else quantity.unit
+        unit = f" ({unit})" if unit else ""
+        view = self.view
+        part = "" if view.window is None else f" · last {view.window:,} steps" if view.end is None else " · part"
+        self.border_title = f"{self.NUMBER} {quantity.title}{unit}{' log' if self.log_axis else ''}{part}"
+        self.border_subtitle = plot.legend if plot is not None else ""
 
-    def watch_beta_index(self) -> None:
-        """Smooth anew."""
-        self._again()
-
-    def watch_corrected(self) -> None:
-        """Smooth anew."""
+    def watch_quantity(self) -> None:
+        """Another quantity, on the axis that suits it."""
+        self.log_axis = self._quantity.log
         self._again()
 
     def watch_log_axis(self) -> None:
         """Draw on the other axis."""
         self._again()
 
+    def watch_view(self) -> None:
+        """Draw another part."""
+        self._again()
+
     def _again(self) -> None:
-        if self.is_mounted:
-            self._describe()
-            if self._monitor is not None:
-                self.show(self._monitor)
+        if self.is_mounted and self._monitor is not None:
+            self.show(self._monitor)
 
     def show(self, monitor: Monitor) -> None:
-        """Draw the curves as they are now."""
+        """Draw the quantity as it is now."""
         self._monitor = monitor
         chart = self.query_one(Chart)
-        series = monitor.history.series
-        if not len(series["cost"]):
+        if not monitor.step and not monitor.history.last:
+            self._describe(None)
             chart.draw(Drawing(empty=WAITING))
             return
-        # Smoothed over all buckets, then thinned: a bucket's count says how many steps it weighs.
-        full = series["cost"].curve()
-        biased, corrected = smooth(full.mean, self.beta, full.count)
-        average = corrected if self.corrected else biased
-        keep = np.unique(np.linspace(0, len(full.step) - 1, 2 * chart.columns).astype(int))
-        x, y = band(series["cost"].curve(columns=chart.columns))
-        lines = [
-            Line(x, y, "·", GREY),
-            Line(full.step[keep].tolist(), average[keep].tolist(), "braille", BLUE),
-        ]
-        dev = series["dev_cost"].curve(columns=max(4, chart.columns // 4))
-        lines.append(Line(dev.step.tolist(), dev.mean.tolist(), "◆", ORANGE, joined=False))
-        lines += self._others(monitor, chart.columns)
-        self._describe()
-        chart.draw(Drawing(tuple(lines), marks(monitor), log=self.log_axis))
+        plot = self.plot(chart.columns)
+        self._describe(plot)
+        first, last = self.view.span(monitor.step)
+        shown = tuple(mark for mark in marks(monitor) if first <= mark.x and (mark.x <= last or self.view.end is None))
+        ends = self._place(np.array([first, max([last, *(mark.x for mark in shown)])], np.float64))
+        chart.draw(
+            Drawing(
+                tuple(dataclasses.replace(line, x=self._place(np.asarray(line.x, np.float64)).tolist()) for line in plot.lines),
+                tuple(Mark(float(self._place(np.array([mark.x]))[0]), mark.label) for mark in shown),
+                log=self.log_axis,
+                empty=NOTHING,
+                gaps=tuple(self._place(np.array(plot.gaps, np.float64)).tolist()),
+                span=(float(ends[0]), float(ends[1])),
+                x_name=self._x_name(),
+            )
+        )
 
-    def _others(self, monitor: Monitor, columns: int) -> Iterator[Line]:
-        """The branches that are compared with this one, smoothed alike, from where they part."""
-        for number, name in enumerate(monitor.branches):
-            series = monitor.curves.get(name, {}).get("cost")
-            if name not in monitor.compared or series is None or not len(series):
-                continue
-            curve = series.curve()
-            biased, corrected = smooth(curve.mean, self.beta, curve.count)
-            average = corrected if self.corrected else biased
-            own = np.flatnonzero(curve.step >= parting(monitor.branches, name, monitor.current))
-            if not len(own):
-                continue
-            keep = own[np.unique(np.linspace(0, len(own) - 1, 2 * columns).astype(int))]
-            yield from lettered(curve.step[keep], average[keep], number, max(1, len(keep) // 8))
+    def plot(self, columns: int) -> Plot:
+        """The lines, over steps, as so many columns show them."""
+        monitor = self._monitor
+        assert monitor is not None
+        first, last = self.view.span(monitor.step)
+        return self._quantity.plot(monitor, Frame(self.view, first, last, columns))
+
+    def _place(self, steps: Floats) -> Floats:
+        assert self._monitor is not None
+        return self._monitor.clock.shown(self.view.axis, steps)
+
+    def _x_name(self) -> str:
+        return "seconds of training seen here" if self.view.axis is Axis.SECONDS else self.view.axis.value
+
+    def step_at(self, x: float) -> int:
+        """The step that stands at a place of the axis."""
+        return 0 if self._monitor is None else round(self._monitor.clock.step(self.view.axis, x))
+
+    # -- keys and mouse -----------------------------------------------------------------------------------------------
+
+    def _see(self, view: View) -> None:
+        self.post_message(self.Viewed(view))
+
+    @property
+    def _reach(self) -> int:
+        return self._monitor.step if self._monitor is not None else 0
+
+    def action_pan(self, share: float) -> None:
+        """Move along the run."""
+        self._see(self.view.panned(share, self._reach))
+
+    def action_zoom(self, factor: float) -> None:
+        """See fewer steps, or more, around the cursor or the last."""
+        cursor = self._monitor.cursor if self._monitor is not None else None
+        self._see(self.view.zoomed(factor, cursor, self._reach))
+
+    def action_all(self) -> None:
+        """See the whole run."""
+        self._see(self.view.whole())
+
+    def action_recent(self) -> None:
+        """See the last steps."""
+        self._see(self.view.recent())
+
+    def action_log(self) -> None:
+        """Logarithmic axis, and back."""
+        self.log_axis = not self.log_axis
+
+    def action_export(self) -> None:
+        """Write picture and numbers."""
+        self.post_message(self.Exported(self))
+
+    def on_chart_zoomed(self, message: Chart.Zoomed) -> None:
+        """The wheel."""
+        message.stop()
+        self._see(self.view.zoomed(message.factor, self.step_at(message.x), self._reach))
+
+    def on_chart_panned(self, message: Chart.Panned) -> None:
+        """The wheel, sideways."""
+        message.stop()
+        self._see(self.view.panned(message.share, self._reach))
+
+    def on_chart_selected(self, message: Chart.Selected) -> None:
+        """A drag."""
+        message.stop()
+        self._see(self.view.between(self.step_at(message.left), self.step_at(message.right), self._reach))
 
 
-class SecondPanel(Panel):
-    """One of error, learning rate and gradient norms."""
+class FirstChart(ChartPanel):
+    """The upper one."""
 
-    KINDS: ClassVar[tuple[str, ...]] = ("Error", "Learning rate", "Gradient norms")
-    LEGENDS: ClassVar[tuple[str, ...]] = (
-        "○ train  ◆ dev  (% wrong; RMSE of a regression)", "α now", "· all layers  1 2 … ‖dW‖ of each layer  (log)",
-    )
-    HELP = (
-        "t goes from error (○ train, ◆ dev) to the learning rate in force (schedule and warm-up included) and to the norm of the "
-        "gradients (log axis): · of all layers at each step before clipping, and the digit l for ‖dW‖ of layer l at each "
-        "evaluation. Norms that fall from layer to layer vanish, norms that grow explode."
-    )
+    TITLE = "2 Cost"
+    NUMBER = 2
+    SHOWN = "cost"
 
-    kind: reactive[int] = reactive(0)
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._monitor: Monitor | None = None
+class SecondChart(ChartPanel):
+    """The lower one."""
 
-    def compose(self) -> ComposeResult:
-        """One chart."""
-        yield Chart(id="second-chart")
+    TITLE = "3 Error"
+    NUMBER = 3
+    SHOWN = "error"
 
-    def on_mount(self) -> None:
-        """Say on the border what is drawn."""
-        self._describe()
 
-    def _describe(self) -> None:
-        titles = [f"▸{each}" if i == self.kind else each for i, each in enumerate(self.KINDS)]
-        self.border_title = f"3 {' │ '.join(titles)} (t)"
-        self.border_subtitle = self.LEGENDS[self.kind]
-
-    def watch_kind(self) -> None:
-        """Draw the other one."""
-        if self.is_mounted:
-            self._describe()
-            if self._monitor is not None:
-                self.show(self._monitor)
-
-    def show(self, monitor: Monitor) -> None:
-        """Draw the chosen curves."""
-        self._monitor = monitor
-        chart = self.query_one(Chart)
-        draw = (self._error, self._learning_rate, self._gradients)[self.kind]
-        chart.draw(draw(monitor, chart.columns))
-
-    def _error(self, monitor: Monitor, columns: int) -> Drawing:
-        percent = 1.0 if monitor.begun is not None and monitor.begun.task == "regression" else 100.0
-        lines, points = [], []
-        for shift, name, marker, color in ((0, "train_error", "○", GREEN), (1, "dev_error", "◆", ORANGE)):
-            curve = monitor.history.series[name].curve(columns=columns)
-            x, y = curve.step, percent * curve.mean
-            apart = max(1, len(x) // max(4, columns // 5))
-            first = shift * (apart // 2)  # so that the two kinds of points do not hide each other
-            lines.append(Line(x.tolist(), y.tolist(), "braille", color))
-            points.append(Line(x[first::apart].tolist(), y[first::apart].tolist(), marker, color, joined=False))
-        return Drawing((*lines, *points), marks(monitor), empty=WAITING)
-
-    def _learning_rate(self, monitor: Monitor, columns: int) -> Drawing:
-        curve = monitor.history.series["learning_rate"].curve(columns=columns)
-        x, y = band(curve)
-        return Drawing((Line(x, y, "braille", BLUE),), marks(monitor), empty=WAITING)
-
-    def _gradients(self, monitor: Monitor, columns: int) -> Drawing:
-        x, y = band(monitor.history.series["gradient_norm"].curve(columns=columns))
-        lines = [Line(x, y, "·", GREY)]
-        layers = [name for name in monitor.history.series if name.startswith("layer")]
-        for number in range(1, len(layers) + 1):
-            curve = monitor.history.series[f"layer{number}"].curve(columns=columns // 2)
-            marker = str(number) if number < 10 else chr(ord("a") + (number - 10) % 26)
-            color = LAYER_COLORS[(number - 1) % len(LAYER_COLORS)]
-            lines.append(Line(curve.step.tolist(), curve.mean.tolist(), marker, color, joined=False))
-        return Drawing(tuple(lines), cursor_only(monitor), log=True, empty=WAITING)
+def numbers(lines: tuple[Line, ...]) -> str:
+    """The points of lines as CSV: which line, step, value."""
+    rows = ["line,step,value"]
+    for line in lines:
+        rows += [f"{line.marker},{x:.10g},{y:.17g}" for x, y in zip(line.x, line.y, strict=True)]
+    return "\n".join(rows) + "\n"

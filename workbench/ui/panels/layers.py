@@ -76,8 +76,8 @@ class LayersPanel(Panel):
         layer = self._shown[row]
         self.border_subtitle = f"{self._note}, step {self._step:,}"
         pairs = [(f"z of layer {layer.layer}", layer.z)]
-        if layer.batchnorm is not None:
-            pairs.append((f"γẑ+β, dead {layer.dead:.0%}", layer.y))
+        if layer.normalized is not None:
+            pairs += [("ẑ, normalized", layer.normalized), (f"γẑ+β, dead {layer.dead:.0%}", layer.y)]
         self.query_one(Histograms).show(pairs)
 
 

@@ -13,10 +13,11 @@ class Panel(Vertical):
     """A part of the training screen.
 
     `HELP` is its paragraph in the help screen. `show` is called a few times a second while the panel is visible and the
-    monitor has changed.
+    monitor has changed. `NEEDS` names what the engine is asked for while it is seen.
     """
 
     TITLE: ClassVar[str] = ""
+    NEEDS: ClassVar[str] = ""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -17,10 +17,10 @@ from workbench.runtime.orders import Delete, Describe, Rename, Switch
 from workbench.session.session import Branch
 from workbench.session.text import clean
 from workbench.ui.monitor import Monitor, shown, symbol
-from workbench.ui.panels.curves import branch_color, branch_marker
 from workbench.ui.screens.choice import Answer, ChoiceScreen
 from workbench.ui.screens.prompt import PromptScreen
 from workbench.ui.screens.screen import SettlingScreen
+from workbench.ui.widgets.palette import branch_hue, branch_marker, style
 
 if TYPE_CHECKING:
     from workbench.ui.screens.travel import TravelScreen
@@ -94,7 +94,7 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
         text = Text("● " if here else "  ", "bold" if here else "")
         if branch.name in monitor.compared:
             number = list(monitor.branches).index(branch.name)
-            text.append(f"{branch_marker(number)} ", f"rgb{branch_color(number)}".replace(" ", ""))
+            text.append(f"{branch_marker(number)} ", style(branch_hue(number), self.app.current_theme.dark))
         text.append(clean(branch.name, 30))
         text.append(f"  step {monitor.step if here else branch.step:,}", "dim")
         best = monitor.best if here else branch.best

@@ -21,9 +21,9 @@ from workbench.runtime.orders import Adopt, FindRate
 from workbench.runtime.reports import RateFound, RateTried, Refused, Report
 from workbench.session.text import clean
 from workbench.ui.monitor import shown
-from workbench.ui.panels.curves import BLUE, GREY
 from workbench.ui.screens.fork import ForkScreen
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
+from workbench.ui.widgets.palette import Hue
 
 if TYPE_CHECKING:
     from workbench.ui.screens.travel import TravelScreen
@@ -135,7 +135,7 @@ class FinderScreen(ForkScreen):
     def _draw(self) -> None:
         logs = np.log10(self._rates)
         smoothed = smooth(np.array(self._costs), BETA)[1]
-        lines = (Line(logs.tolist(), self._costs, "·", GREY), Line(logs.tolist(), smoothed.tolist(), "braille", BLUE))
+        lines = (Line(logs.tolist(), self._costs, "·", Hue.GREY), Line(logs.tolist(), smoothed.tolist(), "braille", Hue.BLUE))
         marks = (Mark(math.log10(self._chosen), f"α {shown(self._chosen)}"),) if math.isfinite(self._chosen) else ()
         self.query_one(Chart).draw(Drawing(lines, marks, powers=True))
 

@@ -109,4 +109,4 @@ class LibraryScreen(WorkbenchScreen):
 
     def action_help(self) -> None:
         """Keys, and what presets and sessions are."""
-        self.app.push_screen(HelpScreen(self, [("Library", INTRODUCTION)]))
+        self.app.push_screen(HelpScreen(self, None, [("Library", INTRODUCTION)]))

@@ -2,77 +2,65 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.reactive import reactive
-from textual.widgets import DataTable, Footer, OptionList, Static
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer, Static
 
+from workbench.runtime.orders import Look
+from workbench.runtime.reports import Begun, Looked, Report
+from workbench.session.errors import SaveError
 from workbench.session.session import Session
 from workbench.session.text import clean
+from workbench.ui.arrangement import LEFT, RIGHT, Place
+from workbench.ui.messages import Suggested
 from workbench.ui.monitor import STOPPED, Monitor, Phase
-from workbench.ui.panels.curves import BETAS, CostPanel, SecondPanel
-from workbench.ui.panels.hyperparameters import HyperparameterPanel
-from workbench.ui.panels.layers import LayersPanel
 from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.screens.help import HelpScreen
-from workbench.ui.screens.travel import TravelScreen
-from workbench.ui.widgets.chart import Chart
+from workbench.ui.screens.viewing import PANELS, ViewingScreen
+from workbench.ui.settings import Layout, layout_path, write_layout
 from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor
 
 REDRAW_SECONDS = 0.1
-"""How often one of the panels is drawn anew; with all five in sight each is, twice a second."""
-PANELS: tuple[type[Panel], ...] = (HyperparameterPanel, CostPanel, SecondPanel, LayersPanel, TimelinePanel)
-WIDE, TALL = 104, 30
-"""From this size on, all panels are seen at once."""
-NARROW = 72
-"""Below this width, one panel at a time."""
+"""How often one of the panels is drawn anew; with five in sight each is, twice a second."""
+LAYOUT = Layout()
+LOOK_SECONDS = 0.5
+"""How often the engine is asked for what is too dear to be told of by itself."""
 
 
-class TrainingScreen(TravelScreen):
+class TrainingScreen(ViewingScreen):
     """Babysits one run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "Edit", id="training.edit", tooltip="Go to the hyperparameters"),
         Binding("ctrl+s", "save", "Save", show=False, id="training.save", tooltip="Save the session"),
-        Binding("z", "zoom", "Zoom", show=False, id="training.zoom", tooltip="Give the panel the whole screen, and back"),
-        Binding("tab", "next_panel(1)", "Next panel", show=False),
-        Binding("shift+tab", "next_panel(-1)", "Panel before", show=False),
-        Binding("1", "panel(0)", "Hyperparameters", show=False, tooltip="Hyperparameters (there, a digit begins a value)"),
-        Binding("2", "panel(1)", "Cost", show=False),
-        Binding("3", "panel(2)", "Error, learning rate, gradients", show=False),
-        Binding("4", "panel(3)", "Batch norm and layers", show=False),
-        Binding("5", "panel(4)", "Timeline", show=False),
-        Binding("t", "next_curve", "Curve", show=False, id="training.curve", tooltip="Next quantity in the second chart"),
-        Binding("left_square_bracket", "beta(-1)", "EWMA β down", key_display="[", show=False, id="training.beta_down"),
-        Binding("right_square_bracket", "beta(1)", "EWMA β up", key_display="]", show=False, id="training.beta_up"),
-        Binding("b", "correction", "Bias correction of the EWMA", show=False, id="training.correction"),
-        Binding("l", "log", "Logarithmic cost axis", show=False, id="training.log"),
         Binding("question_mark", "help", "Help", key_display="?", id="training.help"),
         Binding("q", "quit_saving", "Quit", id="training.quit", tooltip="Save and quit (ctrl+q too)"),
         Binding("escape", "library", "Library", show=False, id="training.library", tooltip="Save and go to the library"),
     ]
 
-    panel: reactive[int] = reactive(1)
-
     def __init__(
         self, session: Session, path: Path, source: Path | None,
-        autosave_seconds: float = 10.0, snapshot_bytes: int = 256 * 2**20,
+        autosave_seconds: float = 10.0, snapshot_bytes: int = 256 * 2**20, layout: Layout = LAYOUT,
     ) -> None:  # fmt: skip
-        """As `EngineScreen`."""
+        """As `EngineScreen`, looked at in a layout."""
         super().__init__(session, path, source, autosave_seconds, snapshot_bytes)
         self._drawn: dict[Panel, tuple[Monitor, int]] = {}
         self._status_drawn: tuple[Monitor, int] | None = None
         self._turn = 0
+        self._looking, self._looked = False, 0.0
+        self._seen_at: tuple[int, tuple[str, ...], str] | None = None
+        self._layout = layout
 
     # -- layout -------------------------------------------------------------------------------------------------------
 
@@ -81,68 +69,27 @@ class TrainingScreen(TravelScreen):
         yield StatusLine(self._session.preset.name, self._session.seed)
         yield Static(Text(""), id="trouble")
         yield Static(Text(""), id="tabs")
-        with Container(id="panels"):
-            for panel in PANELS:
-                yield panel(id=panel.__name__)
+        with Horizontal(id="panels"):
+            for side, places in (("left", LEFT), ("right", RIGHT)):
+                with Vertical(id=side):
+                    for place in places:
+                        yield PANELS[place](id=PANELS[place].__name__)
         yield StepCursor(id="cursor")
         yield Static(Text("This terminal is too small. Make it at least 40×12."), id="too-small")
         yield Footer()
 
     def on_mount(self) -> None:
         """Start the engine, and redraw a few times a second."""
-        self._arrange()
-        self.query_one(Editor).focus()
+        self.lay_out(self._layout)
+        self.action_panel(Place.FIRST_CHART)
         self.set_interval(REDRAW_SECONDS, self._redraw_next)
         self.redraw()
         self.run_engine()
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Another arrangement for another size."""
-        super().on_resize(event)
-        self._arrange()
-
-    def _arrange(self) -> None:
-        width, height = self.app.size
-        wide = width >= WIDE and height >= TALL
-        narrow = width < NARROW
-        self.set_class(wide, "-wide")
-        self.set_class(not wide and not narrow, "-compact")
-        self.set_class(narrow, "-narrow")
-        self.set_class(width < 40 or height < 12, "-tiny")
-        footer = self.query_one(Footer)
-        if footer.show_command_palette != (width >= 100):
-            footer.show_command_palette = width >= 100
-            footer.refresh(recompose=True)
-        for number, kind in enumerate(PANELS):
-            self.query_one(f"#{kind.__name__}", Panel).set_class(number == self._shown_panel(narrow), "-current")
-        self.query_one("#tabs", Static).update(self._tabs())
-        self.call_after_refresh(self._draw_anew)
-
-    def _draw_anew(self) -> None:
+    def draw_anew(self) -> None:
         """What was drawn had another size, or another past."""
         self._drawn.clear()
         self._status_drawn = None
-
-    def _shown_panel(self, narrow: bool) -> int:
-        """Beside the hyperparameters, which are always seen where there is room for two."""
-        return self.panel if self.panel or narrow or self.has_class("-zoom") else self._last_chart
-
-    _last_chart = 1
-
-    def _tabs(self) -> Text:
-        names = ("1 Hyper", "2 Cost", "3 Curves", "4 Layers", "5 Timeline")
-        text = Text(" ", no_wrap=True)
-        for number, name in enumerate(names):
-            text.append(f" {name} ", "reverse" if number == self._shown_panel(self.has_class("-narrow")) else "")
-            text.append(" ")
-        return text
-
-    def watch_panel(self, number: int) -> None:
-        """Show another panel where they are not all seen."""
-        if number:
-            self._last_chart = number
-        if self.is_mounted:
-            self._arrange()
 
     def redraw(self) -> None:
         """Let everything visible catch up with the monitor."""
@@ -156,6 +103,7 @@ class TrainingScreen(TravelScreen):
         self.query_one(StepCursor).follow(self.monitor)
         self._draw_status()
         panels = list(self.query(Panel))
+        self._look()
         for _ in panels:
             self._turn = (self._turn + 1) % len(panels)
             if self._draw(panels[self._turn]):
@@ -169,6 +117,22 @@ class TrainingScreen(TravelScreen):
         self._drawn[panel] = now
         panel.show(self.monitor)
         return True
+
+    def _look(self) -> None:
+        """Ask for what the panels in sight need and the engine does not tell of by itself; never twice at once."""
+        now, monitor = time.monotonic(), self.monitor
+        wanted = tuple(dict.fromkeys(panel.NEEDS for panel in self.query(Panel) if panel.NEEDS and panel.is_on_screen))
+        state = (monitor.step, wanted, monitor.current)
+        if not wanted or monitor.begun is None or self._looking or now - self._looked < LOOK_SECONDS or state == self._seen_at:
+            return
+        self._seen_at, self._looked = state, now
+        self._looking = self.send(Look(wanted))
+
+    def heard(self, report: Report) -> None:
+        """A look was answered: the next may be taken."""
+        super().heard(report)
+        if isinstance(report, (Looked, Begun)):
+            self._looking = False
 
     def _draw_status(self) -> None:
         monitor = self.monitor
@@ -203,60 +167,34 @@ class TrainingScreen(TravelScreen):
         """Go to the hyperparameters."""
         self.action_panel(0)
 
-    def action_panel(self, number: int) -> None:
-        """Show a panel and give it the keys."""
-        self.panel = number
-        inner = self.query_one(f"#{PANELS[number].__name__}", Panel)
-        for kind in (Editor, DataTable, OptionList, Chart):
-            for widget in inner.query(kind):
-                if widget.can_focus:
-                    widget.focus()
-
-    def action_next_panel(self, by: int) -> None:
-        """Give the keys to the panel after or before this one."""
-        self.action_panel((self.panel + by) % len(PANELS))
-
-    def on_descendant_focus(self) -> None:
-        """A click may have given a panel the keys."""
-        panels = [self.query_one(f"#{kind.__name__}", Panel) for kind in PANELS]
-        self.panel = next((i for i, panel in enumerate(panels) if panel.has_focus_within), self.panel)
-
-    def action_zoom(self) -> None:
-        """Give the present panel the whole screen, and back."""
-        self.toggle_class("-zoom")
-        self._arrange()
-
-    def action_next_curve(self) -> None:
-        """Next quantity in the second chart."""
-        second = self.query_one(SecondPanel)
-        second.kind = (second.kind + 1) % len(second.KINDS)
-        self.panel = 2
-
-    def action_beta(self, by: int) -> None:
-        """Smooth over more or fewer steps."""
-        cost = self.query_one(CostPanel)
-        cost.beta_index = min(max(cost.beta_index + by, 0), len(BETAS) - 1)
-
-    def action_correction(self) -> None:
-        """Take the bias out of the average, or leave it in."""
-        cost = self.query_one(CostPanel)
-        cost.corrected = not cost.corrected
-
-    def action_log(self) -> None:
-        """Logarithmic cost axis, and back."""
-        cost = self.query_one(CostPanel)
-        cost.log_axis = not cost.log_axis
-
     def action_help(self) -> None:
-        """Keys and explanations."""
-        paragraphs = [(kind.TITLE or "3 Curves", kind.HELP or "") for kind in PANELS]
-        self.app.push_screen(HelpScreen(self, [*paragraphs, ("Any edit can be taken back", self.TRAVEL_HELP)]))
+        """What the panel with the keys is about, then all keys, then the other panels."""
+        here = PANELS[self.panel]
+        paragraphs = [(kind.TITLE, kind.HELP or "") for kind in dict.fromkeys((here, *PANELS))]
+        self.app.push_screen(HelpScreen(self, here, [*paragraphs, ("Any edit can be taken back", self.TRAVEL_HELP)]))
+
+    def _leave(self, message: str) -> None:
+        """Remember how the screen is left; where that cannot be written, nothing else is lost."""
+        layout = self.laid_out()
+        if layout != self._layout:
+            self._layout = layout
+            try:
+                write_layout(layout_path(), layout)
+            except SaveError as error:
+                message = f"{message}\nThe layout could not be kept: {error}".strip()
+        super()._leave(message)
+
+    @on(Suggested)
+    def _suggested(self, message: Suggested) -> None:
+        """Go to the hyperparameter that a finding is about, with the value it suggests typed in."""
+        self.action_panel(Place.HYPERPARAMETERS)
+        self.query_one(Editor).suggest(message.name, message.value)
 
     def action_library(self) -> None:
         """Save and go to the library; first close the cursor, and leave the zoom."""
         if self.query_one(StepCursor).display:
             self.query_one(StepCursor).action_close()
-        elif self.has_class("-zoom"):
+        elif self.zoomed:
             self.action_zoom()
         else:
             super().action_library()
@@ -269,27 +207,11 @@ class TrainingScreen(TravelScreen):
         else:
             super().action_note()
 
-    @on(Chart.Clicked)
-    def _chart_clicked(self, message: Chart.Clicked) -> None:
-        if self.monitor.step:
-            self.query_one(StepCursor).put(self.monitor, round(message.x))
-
     def commands(self) -> Iterable[SystemCommand]:
         """Every action, for the command palette."""
         yield from super().commands()
         yield SystemCommand("Edit hyperparameters", "e", self.action_edit)
         yield SystemCommand("Save the session", "ctrl+s", self.action_save)
-        for number, kind in enumerate(PANELS):
-            title = (kind.TITLE or "3 Error, learning rate, gradient norms")[2:]
-            yield SystemCommand(f"Panel: {title}", str(number + 1), lambda number=number: self.action_panel(number))
-        yield SystemCommand("Panel: the next", "tab", lambda: self.action_next_panel(1))
-        yield SystemCommand("Panel: the one before", "shift+tab", lambda: self.action_next_panel(-1))
-        yield SystemCommand("Zoom the panel", "z", self.action_zoom)
-        yield SystemCommand("Second chart: next quantity", "t", self.action_next_curve)
-        yield SystemCommand("EWMA: more steps", "]", lambda: self.action_beta(1))
-        yield SystemCommand("EWMA: fewer steps", "[", lambda: self.action_beta(-1))
-        yield SystemCommand("EWMA: bias correction on or off", "b", self.action_correction)
-        yield SystemCommand("Cost axis: logarithmic or linear", "l", self.action_log)
         yield SystemCommand("Restart a lost engine", "r", self.action_restart)
         yield SystemCommand("Save and go to the library", "escape", self.action_library)
         yield SystemCommand("Help", "?", self.action_help)

@@ -20,9 +20,10 @@ from workbench.runtime.reports import Report
 from workbench.session.text import clean
 from workbench.ui.forks import CannotFork, Changes, Fork, difference, gap_curve, parse_forks
 from workbench.ui.monitor import shown, symbol
-from workbench.ui.panels.curves import branch_color, branch_marker, lettered
+from workbench.ui.quantities import lettered
 from workbench.ui.screens.fork import ForkScreen
 from workbench.ui.widgets.chart import Chart, Drawing, Line
+from workbench.ui.widgets.palette import branch_hue, branch_marker, style
 
 if TYPE_CHECKING:
     from workbench.ui.screens.travel import TravelScreen
@@ -182,7 +183,7 @@ class WhatIfScreen(ForkScreen):
         dev = fork.finished.dev.cost if fork.finished is not None and fork.finished.dev is not None else math.nan
         cost = float(np.nanmean(fork.cost[done // 2 :])) if done else math.nan
         cells = (
-            Text(f"{branch_marker(number)}━", f"rgb{branch_color(number)}".replace(" ", "")),
+            Text(f"{branch_marker(number)}━", style(branch_hue(number), self.app.current_theme.dark)),
             Text(what),
             Text(clean(f"{state}: {fork.reason}" if fork.reason else state, 60)),
             Text(_figure(cost), justify="right"),

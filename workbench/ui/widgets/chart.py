@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual.app import RenderResult
 from textual.color import Color
-from textual.events import Click
+from textual.events import Click, MouseDown, MouseScrollDown, MouseScrollLeft, MouseScrollRight, MouseScrollUp, MouseUp
 from textual.message import Message
 from textual_plotext import PlotextPlot
 
-Rgb = tuple[int, int, int]
+from workbench.ui.widgets.palette import Hue, Rgb, rgb
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `marker` is a plotext marker ("braille", "hd", or one character); `joined` draws segments between points."""
+    """One line. `marker` is a plotext marker ("braille", "hd", or one character); `joined` draws segments between points.
+
+    A joined line is broken where y is NaN.
+    """
 
     x: Sequence[float]
     y: Sequence[float]
     marker: str
-    color: Rgb
+    hue: Hue
     joined: bool = True
 
 
@@ -47,6 +50,9 @@ class Drawing:
         powers: x are logarithms to the base of ten, and labelled as what they are the logarithms of.
         level: a horizontal line, None for none.
         empty: said where there is nothing to draw.
+        gaps: at these x a value was not finite: a ✗ stands at the bottom.
+        span: the ends of the x axis; None for those of the lines.
+        x_name: what x counts, said below its axis where there is room.
     """
 
     lines: tuple[Line, ...] = ()
@@ -55,43 +61,116 @@ class Drawing:
     powers: bool = False
     level: float | None = None
     empty: str = ""
+    gaps: tuple[float, ...] = ()
+    span: tuple[float, float] | None = None
+    x_name: str = ""
 
 
 LABEL_ROWS = 3
+WHEEL, PAN = 1.5, 0.15
 LARGEST = 1e100
 """What is beyond is left out as if it were not finite: plotext multiplies before it divides, and would overflow."""
-MARK: Rgb = (140, 140, 140)
+NAME_ROWS = 12
+"""From so many rows on, the x axis has room for its name."""
 
 
 class Chart(PlotextPlot, can_focus=True):
-    """Draws a `Drawing`; an equal one costs nothing. A click says at which x it was."""
+    """Draws a `Drawing`; an equal one costs nothing. What the mouse does is told in terms of x."""
 
     class Clicked(Message):
         """Somebody clicked at `x`."""
 
-        def __init__(self, x: float) -> None:
+        def __init__(self, chart: Chart, x: float) -> None:
             super().__init__()
-            self.x = x
+            self.chart, self.x = chart, x
+
+    class Zoomed(Message):
+        """The wheel was turned at `x`: `factor` times as much is to be seen."""
+
+        def __init__(self, chart: Chart, factor: float, x: float) -> None:
+            super().__init__()
+            self.chart, self.factor, self.x = chart, factor, x
+
+    class Panned(Message):
+        """The wheel was turned sideways, or with shift: by `share` of what is seen."""
+
+        def __init__(self, share: float) -> None:
+            super().__init__()
+            self.share = share
+
+    class Selected(Message):
+        """The mouse was dragged from one x to another."""
+
+        def __init__(self, chart: Chart, left: float, right: float) -> None:
+            super().__init__()
+            self.chart, self.left, self.right = chart, left, right
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._drawing = Drawing()
         self._drawn: tuple[object, Text] | None = None
         self._span: tuple[float, float] | None = None
+        self._pressed: int | None = None
+        self._dragged = False
 
     @property
     def columns(self) -> int:
         """How many points side by side the chart can tell apart."""
         return max(8, self.size.width - 8)
 
+    def _at(self, column: int) -> float | None:
+        """The x of a column of the widget: the frame and the labels of the y axis are on the left."""
+        if self._span is None:
+            return None
+        left, right = self._span
+        share = (column - (self.size.width - self.columns)) / max(1, self.columns - 1)
+        return left + share * (right - left) if 0 <= share <= 1 else None
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        """Where a drag begins."""
+        self._pressed = event.x
+
+    def on_mouse_up(self, event: MouseUp) -> None:
+        """Where a drag ends."""
+        pressed, self._pressed = self._pressed, None
+        if pressed is not None and abs(event.x - pressed) > 1:
+            ends = [self._at(x) for x in sorted((pressed, event.x))]
+            if ends[0] is not None and ends[1] is not None:
+                self._dragged = True
+                self.post_message(self.Selected(self, ends[0], ends[1]))
+
     def on_click(self, event: Click) -> None:
-        """Find out where on the axis it was: the frame and the labels of the y axis are on the left."""
-        if self._span is not None:
-            left, right = self._span
-            first = self.size.width - self.columns
-            share = (event.x - first) / max(1, self.columns - 1)
-            if 0 <= share <= 1:
-                self.post_message(self.Clicked(left + share * (right - left)))
+        """A click, where it is not the end of a drag."""
+        dragged, self._dragged = self._dragged, False
+        x = self._at(event.x)
+        if x is not None and not dragged:
+            self.post_message(self.Clicked(self, x))
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """See less, and that larger; with shift, go back."""
+        self._wheel(event, 1 / WHEEL, -PAN)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """See more; with shift, go on."""
+        self._wheel(event, WHEEL, PAN)
+
+    def on_mouse_scroll_left(self, event: MouseScrollLeft) -> None:
+        """Go back."""
+        event.stop()
+        self.post_message(self.Panned(-PAN))
+
+    def on_mouse_scroll_right(self, event: MouseScrollRight) -> None:
+        """Go on."""
+        event.stop()
+        self.post_message(self.Panned(PAN))
+
+    def _wheel(self, event: MouseScrollUp | MouseScrollDown, factor: float, share: float) -> None:
+        event.stop()
+        x = self._at(event.x)
+        if event.shift or event.ctrl:
+            self.post_message(self.Panned(share))
+        elif x is not None:
+            self.post_message(self.Zoomed(self, factor, x))
 
     def draw(self, drawing: Drawing) -> None:
         """Show this from now on."""
@@ -110,18 +189,19 @@ class Chart(PlotextPlot, can_focus=True):
 
     def _plotted(self) -> Text:
         drawing, plot = self._drawing, self.plt
-        lines = [_finite(line, drawing.log) for line in drawing.lines]
-        lines = [line for line in lines if line.x]
+        lines = [part for line in drawing.lines for part in _finite(line, drawing.log)]
         if not lines:
+            self._span = None
             return Text(drawing.empty, style="italic")
         plot.clear_figure()
         for line in lines:
             draw = plot.plot if line.joined else plot.scatter
-            draw(list(line.x), list(line.y), marker=line.marker, color=line.color)
+            draw(list(line.x), list(line.y), marker=line.marker, color=self._rgb(line.hue))
         levels = [] if drawing.level is None else [drawing.level]
         low, high = _span([*levels, *(y for line in lines for y in line.y)], drawing.log)
         left, right = min(line.x[0] for line in lines), max(line.x[-1] for line in lines)
         right = max([right, *(mark.x for mark in drawing.marks)])
+        left, right = drawing.span or (left, right)
         right = right if right > left else left + 1
         self._span = left, right
         plot.xlim(left, right)
@@ -129,7 +209,12 @@ class Chart(PlotextPlot, can_focus=True):
         plot.xticks(*(_log_ticks(left, right) if drawing.powers else _ticks(left, right, max(2, self.size.width // 18))))
         plot.yticks(*(_log_ticks(low, high) if drawing.log else _ticks(low, high, max(3, self.size.height * 2 // 5))))
         for level in levels:
-            plot.hline(level, color=MARK)
+            plot.hline(level, color=self._rgb(Hue.GREY))
+        gaps = [x for x in drawing.gaps if left <= x <= right]
+        if gaps:
+            plot.scatter(gaps, [low] * len(gaps), marker="✗", color=self._rgb(Hue.RED))
+        if drawing.x_name and self.size.height >= NAME_ROWS:
+            plot.xlabel(drawing.x_name)
         self._mark(left, right, low, high)
         rendered = super().render()
         assert isinstance(rendered, Text)
@@ -137,12 +222,12 @@ class Chart(PlotextPlot, can_focus=True):
 
     def _mark(self, left: float, right: float, low: float, high: float) -> None:
         """Marks with labels in up to three rows, none over another; a mark whose label finds no room stays a line."""
-        columns, rows = self.columns, max(2, self.size.height - 3)
+        columns, rows, hue = self.columns, max(2, self.size.height - 3), self._rgb(Hue.GREY)
         taken = [-1.0] * LABEL_ROWS
         for mark in self._drawing.marks:
             if not left <= mark.x <= right:
                 continue
-            self.plt.vline(mark.x, color=MARK)
+            self.plt.vline(mark.x, color=hue)
             at = (mark.x - left) / (right - left) * columns
             start = min(at + 1, columns - len(mark.label) - 1)
             row = next((i for i, end in enumerate(taken) if start > end), None)
@@ -151,20 +236,24 @@ class Chart(PlotextPlot, can_focus=True):
             taken[row] = start + len(mark.label) + 1
             y = high - (high - low) * (row + 0.5) / rows
             x = left + start / columns * (right - left)
-            self.plt.text(mark.label, x, y, color=MARK, background=self._canvas(), alignment="left")
+            self.plt.text(mark.label, x, y, color=hue, background=self._canvas(), alignment="left")
+
+    def _rgb(self, hue: Hue) -> Rgb:
+        return rgb(hue, self.app.current_theme.dark)
 
     def _canvas(self) -> Rgb:
         return Color.parse(self.app.theme_variables["surface"]).rgb
 
 
-def _finite(line: Line, log: bool) -> Line:
-    """The line without what cannot be drawn; on a log axis y becomes log10 y."""
-    points = [
-        (x, math.log10(y) if log else y)
-        for x, y in zip(line.x, line.y, strict=True)
-        if math.isfinite(x) and abs(y) <= LARGEST and (not log or y > 0)
-    ]
-    return Line([x for x, _ in points], [y for _, y in points], line.marker, line.color, line.joined)
+def _finite(line: Line, log: bool) -> list[Line]:
+    """The line in the pieces that can be drawn, where it is joined; on a log axis y becomes log10 y."""
+    pieces: list[list[tuple[float, float]]] = [[]]
+    for x, y in zip(line.x, line.y, strict=True):
+        if line.joined and math.isnan(y):
+            pieces.append([])
+        elif math.isfinite(x) and abs(y) <= LARGEST and (not log or y > 0):
+            pieces[-1].append((x, math.log10(y) if log else y))
+    return [Line([x for x, _ in piece], [y for _, y in piece], line.marker, line.hue, line.joined) for piece in pieces if piece]
 
 
 def _span(values: Sequence[float], log: bool) -> tuple[float, float]:

@@ -116,6 +116,14 @@ class Editor(ScrollView, can_focus=True):
         """Put the cursor on a hyperparameter."""
         self._move_to(next((i for i, row in enumerate(self._rows) if row.name == name), self._cursor))
 
+    def suggest(self, name: str, value: Value) -> None:
+        """Begin to edit a hyperparameter, with a value typed in; Enter applies it."""
+        self.go_to(name)
+        if self.value_of(self.current) is not None:
+            self._draft, self._typed = shown(value), self._spec().kind is not Kind.CHOICE
+            self._describe()
+            self.refresh()
+
     def on_mount(self) -> None:
         """Say what the cursor stands on."""
         self.virtual_size = Size(self._width, len(self._rows))

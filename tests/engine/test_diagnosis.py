@@ -1,0 +1,379 @@
+"""The diagnosis: the course's cases, presets that are really trained, and what must hold of every finding."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.engine.diagnosis import Facts, Finding, Level, diagnose, gaps
+from workbench.engine.events import Evaluated, Histogram, LayerStatistics, Score
+from workbench.engine.history import History, StepsTaken
+from workbench.engine.trainer import Until
+from workbench.hyperparameters import TABLE, Hyperparameters, Value
+from workbench.optim.usage import unused_because
+from workbench.session.preset import load_preset
+from workbench.session.run import Run, scripted
+from workbench.session.session import Session
+
+NOTHING = Histogram(0.0, 1.0, np.zeros(4, np.int64))
+DEFAULTS = dataclasses.replace(Hyperparameters(), keep_prob=(1.0, 1.0))
+
+
+def layer(number: int, units: int = 8, **changes: float) -> LayerStatistics:
+    """A healthy one, or what it is changed to."""
+    healthy = LayerStatistics(
+        layer=number, units=units, gradient_norm=0.1, weight_norm=3.0, update_ratio=1e-3, dead=0.0, saturated=0.0, twins=0.0,
+        z=NOTHING, normalized=None, y=NOTHING, input_mean=np.zeros(2), input_std=np.ones(2), batchnorm=None,
+    )  # fmt: skip
+    return dataclasses.replace(healthy, **changes)  # type: ignore[arg-type]
+
+
+def facts(
+    train: float = 0.01, dev: float | None = 0.01, *layers: LayerStatistics, step: int = 1000, history: History | None = None,
+    bayes: float = 0.0, task: str = "classes", settings: Hyperparameters = DEFAULTS, since: int = 0,
+) -> Facts:  # fmt: skip
+    evaluated = Evaluated(
+        step, 5, Score(0.1, train), None if dev is None else Score(0.1, dev), layers or (layer(1), layer(2), layer(3, 10))
+    )
+    return Facts(step, task, live(settings), False, history or History(), evaluated, bayes, since)
+
+
+def live(settings: Hyperparameters) -> dict[str, Value]:
+    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+
+
+def curve(*costs: float, steps: int = 1000, scatter: float = 0.0) -> History:
+    """A cost that goes from one of these to the next in straight lines, with a scatter in proportion to it."""
+    history = History()
+    noise = 1 + scatter * np.random.default_rng(1).standard_normal(steps)
+    cost = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(costs)), costs) * noise
+    history.take(StepsTaken(steps, 5, 5.0, cost, np.ones(steps), np.full(steps, 1e-3)))
+    return history
+
+
+def scores(steps: int, train: list[float], dev: list[float]) -> History:
+    history = curve(1.0, 0.2, 0.2, steps=steps, scatter=0.1)
+    for number, (t, d) in enumerate(zip(train, dev, strict=True), start=1):
+        history.take(Evaluated(number * steps // len(train), number, Score(t, 0.0), Score(d, 0.1), ()))
+    return history
+
+
+def kinds(found: tuple[Finding, ...], least: Level = Level.WARNING) -> dict[str, Finding]:
+    return {each.kind: each for each in found if each.level >= least}
+
+
+def trained(preset: str, steps: int, edits: list[tuple[int, str, Any]] | None = None, **changes: Any) -> Facts:
+    chosen = load_preset(preset)
+    for name, value in changes.items():
+        chosen = chosen.with_value(name, value)
+    run = Run(Session(preset=chosen, seed=1))
+    history, evaluated = History(), None
+    for event in run.events(scripted(edits or []), lambda: False, Until(steps=steps)):
+        history.take(event)
+        evaluated = event if isinstance(event, Evaluated) else evaluated
+    trainer = run.trainer
+    return Facts(
+        trainer.state.step, str(trainer.splits.task), live(trainer.hyperparameters), trainer.architecture.batch_norm, history,
+        evaluated, since=max((step for step, *_ in edits or []), default=0),
+    )  # fmt: skip
+
+
+# Bias and variance
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "bayes", "kind", "level"),
+    [
+        (0.01, 0.11, 0.0, "high variance", Level.BAD),
+        (0.15, 0.16, 0.0, "high bias", Level.BAD),
+        (0.15, 0.30, 0.0, "both", Level.BAD),
+        (0.005, 0.01, 0.0, "neither", Level.GOOD),
+        (0.15, 0.16, 0.15, "neither", Level.GOOD),
+        (0.004, 0.028, 0.0, "high variance", Level.NOTE),
+        (0.02, 0.02, 0.05, "neither", Level.GOOD),
+    ],
+)
+def test_the_courses_cases(train: float, dev: float, bayes: float, kind: str, level: Level):
+    (finding,) = diagnose(facts(train, dev, bayes=bayes))
+    assert (finding.kind, finding.level) == (kind, level)
+    assert f"{100 * train:g} %" in finding.text
+    assert f"{100 * dev:g} %" in finding.text
+
+
+def test_the_text_has_both_gaps_in_points():
+    (finding,) = diagnose(facts(0.004, 0.028))
+    assert finding.text == "train 0.4 %, dev 2.8 %, Bayes 0 %: avoidable bias 0.4, variance 2.4 points"
+    assert "more data" in finding.advice
+
+
+def test_gaps_are_differences_and_unknown_without_a_dev_set():
+    assert gaps(0.15, 0.16, 0.14) == pytest.approx((0.01, 0.01))
+    assert math.isnan(gaps(0.15, None, 0.0)[1])
+
+
+def test_without_a_dev_set_bias_is_still_judged():
+    assert set(kinds(diagnose(facts(0.2, None)), Level.NOTE)) == {"no dev set", "high bias"}
+
+
+def test_bias_is_but_a_note_while_the_cost_falls():
+    falling = diagnose(facts(0.15, 0.16, history=curve(1.0, 0.5, 0.2)))
+    assert [(each.kind, each.level) for each in falling] == [("high bias", Level.NOTE)]
+    assert "longer" in falling[0].advice
+
+
+@pytest.mark.parametrize(("train", "dev", "kind"), [(0.1, 0.105, "neither"), (0.1, 0.21, "high variance"), (5.0, 5.1, "neither")])
+def test_a_regression_is_measured_by_factors(train: float, dev: float, kind: str):
+    (finding,) = diagnose(facts(train, dev, task="regression"))
+    assert finding.kind == kind
+    assert "%" not in finding.text
+
+
+def test_a_regression_that_is_far_above_its_noise_has_high_bias():
+    assert "high bias" in kinds(diagnose(facts(0.25, 0.25, task="regression", bayes=0.1)))
+
+
+def test_a_classifier_that_guesses_is_told_so():
+    tenth = facts(0.88, 0.9, layer(1), layer(2), layer(3, 10))
+    assert "at chance" in kinds(diagnose(tenth))
+    assert "at chance" not in kinds(diagnose(facts(0.6, 0.61)))
+    coin = facts(0.49, 0.5, layer(1), layer(2), layer(3, 1), task="binary")
+    assert "at chance" in kinds(diagnose(coin))
+
+
+# Too early
+
+
+@pytest.mark.parametrize("step", [0, 1, 49])
+def test_it_accuses_nobody_of_an_error_rate_before_some_training(step: int):
+    (finding,) = diagnose(facts(0.9, 0.9, step=step))
+    assert (finding.kind, finding.level) == ("too early", Level.GOOD)
+
+
+def test_without_an_evaluation_it_is_too_early():
+    (finding,) = diagnose(dataclasses.replace(facts(), evaluated=None))
+    assert finding.kind == "too early"
+
+
+def test_curves_are_judged_from_the_last_edit_on():
+    rested = curve(1.0, 0.5, 0.5, 0.5)
+    assert "plateau" in kinds(diagnose(facts(0.1, 0.1, history=rested)))
+    assert "plateau" not in kinds(diagnose(facts(0.1, 0.1, history=rested, since=950)))
+
+
+# Layers
+
+
+def test_gradients_that_vanish_are_named_with_their_layers():
+    layers = [layer(l, gradient_norm=10.0 ** (l - 6), update_ratio=1e-6) for l in range(1, 7)]
+    found = kinds(diagnose(facts(0.3, 0.3, *layers)))
+    assert "from 1.0e+00 in layer 6 to 1.0e-05 in layer 1" in found["vanishing gradients"].text
+
+
+def test_a_small_first_gradient_is_but_a_note_where_the_layer_moves_all_the_same():
+    layers = [layer(l, gradient_norm=10.0 ** (l - 6)) for l in range(1, 7)]
+    assert "vanishing gradients" not in kinds(diagnose(facts(0.3, 0.3, *layers)))
+    assert "vanishing gradients" in kinds(diagnose(facts(0.3, 0.3, *layers)), Level.NOTE)
+
+
+def test_one_odd_mini_batch_among_several_evaluations_is_no_vanishing():
+    history = History()
+    for number in range(1, 6):
+        odd = 1e-5 if number == 5 else 0.1
+        layers = (layer(1, gradient_norm=odd), layer(2), layer(3))
+        history.take(Evaluated(number * 200, number, Score(0.1, 0.01), Score(0.1, 0.01), layers))
+    assert not kinds(diagnose(facts(0.01, 0.01, *layers, history=history)))
+
+
+def test_exploding_gradients_are_clipped_where_the_optimizer_does_not_divide_their_size_out():
+    layers = [layer(l, gradient_norm=1e4) for l in range(1, 5)]
+    plain = dataclasses.replace(DEFAULTS, optimizer="gradient_descent")
+    finding = kinds(diagnose(facts(0.3, 0.3, *layers, settings=plain)))["exploding gradients"]
+    assert (finding.level, finding.name, finding.value) == (Level.BAD, "clip_norm", 1.0)
+    assert kinds(diagnose(facts(0.3, 0.3, *layers)))["exploding gradients"].name == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"), [("dead", "dead units"), ("saturated", "saturated units"), ("twins", "identical units")]
+)
+def test_units_that_do_no_work_of_their_own(field: str, kind: str):
+    found = kinds(diagnose(facts(0.01, 0.01, layer(1), layer(2, **{field: 1.0}), layer(3))))
+    assert "layer 2" in found[kind].text
+    assert "100 %" in found[kind].text
+    assert kind not in kinds(diagnose(facts(0.01, 0.01, layer(1), layer(2, **{field: 0.2}), layer(3))), Level.NOTE)
+
+
+def test_equal_outputs_are_no_identical_units():
+    assert not kinds(diagnose(facts(0.01, 0.01, layer(1), layer(2), layer(3, twins=1.0))), Level.NOTE)
+
+
+def test_small_updates_are_no_fault_where_nothing_is_left_to_learn_or_the_schedule_wants_them():
+    small = [layer(l, update_ratio=1e-6) for l in (1, 2, 3)]
+    assert "small updates" in kinds(diagnose(facts(0.2, 0.2, *small)))
+    assert "small updates" not in kinds(diagnose(facts(0.0, 0.0, *small)), Level.NOTE)
+    fast = dataclasses.replace(DEFAULTS, learning_rate=1.0)  # and the curve says that 1e-3 is in force
+    assert "small updates" not in kinds(diagnose(facts(0.2, 0.2, *small, history=curve(1.0, 0.5), settings=fast)), Level.NOTE)
+
+
+# Curves
+
+
+def test_overfitting_names_the_best_step_and_the_costs():
+    dev = [0.9, 0.5, 0.3, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5]
+    train = [0.9, 0.5, 0.3, 0.2, 0.15, 0.1, 0.08, 0.06, 0.05, 0.04]
+    finding = kinds(diagnose(facts(0.0, 0.1, history=scores(1000, train, dev))))["overfitting"]
+    assert "step 400" in finding.text
+    assert (finding.name, finding.value) == ("patience", 10)
+
+
+def test_a_dev_cost_that_rises_along_with_the_train_cost_is_no_overfitting():
+    both = [0.9, 0.5, 0.3, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5]
+    assert "overfitting" not in kinds(diagnose(facts(0.0, 0.1, history=scores(1000, both, both))), Level.NOTE)
+
+
+def test_a_cost_that_jumps_and_does_not_fall_asks_for_a_lower_rate():
+    finding = kinds(diagnose(facts(0.1, 0.1, history=curve(0.5, 0.5, 0.5, scatter=0.6))))["oscillation"]
+    assert finding.name == "learning_rate"
+    assert isinstance(finding.value, float)
+    assert finding.value == pytest.approx(DEFAULTS.learning_rate / 3, rel=0.15)
+
+
+def test_the_noise_of_small_mini_batches_on_a_falling_cost_is_no_oscillation():
+    assert not kinds(diagnose(facts(0.01, 0.01, history=curve(1.0, 0.5, 0.2, scatter=0.8))), Level.NOTE)
+
+
+def test_a_cost_that_falls_in_a_straight_line_by_small_steps_asks_for_a_higher_rate():
+    small = [layer(l, update_ratio=3e-5) for l in (1, 2, 3)]
+    finding = kinds(diagnose(facts(0.2, 0.2, *small, history=curve(1.0, 0.9, scatter=0.01))))["slow descent"]
+    assert isinstance(finding.value, float)
+    assert finding.value > DEFAULTS.learning_rate
+
+
+def test_a_plateau_is_none_at_the_bayes_error():
+    rested = curve(1.0, 0.5, 0.5, 0.5, scatter=0.05)
+    assert "plateau" in kinds(diagnose(facts(0.1, 0.1, history=rested)))
+    assert not kinds(diagnose(facts(0.1, 0.1, history=rested, bayes=0.1)), Level.NOTE)
+
+
+@pytest.mark.parametrize("steps", [200, 5000, 100_000])
+def test_the_verdict_on_a_curve_does_not_depend_on_how_its_steps_were_merged(steps: int):
+    jumping = curve(0.5, 0.5, 0.5, steps=steps, scatter=0.7)
+    resting = curve(1.0, 0.5, 0.5, 0.5, steps=steps, scatter=0.2)
+    assert "oscillation" in kinds(diagnose(facts(0.1, 0.1, history=jumping, step=steps)))
+    assert "plateau" in kinds(diagnose(facts(0.1, 0.1, history=resting, step=steps)))
+
+
+# What must hold of every finding
+
+SHARES = st.sampled_from([0.0, 1e-12, 1e-6, 1e-4, 1e-2, 0.3, 0.5, 1.0])
+NORMS = st.sampled_from([0.0, 1e-30, 1e-5, 0.1, 10.0, 1e6, 1e30, math.inf, math.nan])
+
+
+@st.composite
+def any_facts(draw: st.DrawFn) -> Facts:
+    layers = [
+        layer(
+            l, gradient_norm=draw(NORMS), weight_norm=draw(NORMS), update_ratio=draw(NORMS), dead=draw(SHARES),
+            saturated=draw(SHARES), twins=draw(SHARES),
+        )
+        for l in range(1, draw(st.integers(2, 6)))
+    ]  # fmt: skip
+    settings = dataclasses.replace(
+        DEFAULTS,
+        optimizer=draw(st.sampled_from(TABLE["optimizer"].choices)),
+        learning_rate=draw(st.sampled_from([1e-300, 1e-6, 1e-3, 0.003, 0.3, 1e30])),
+        l2=draw(st.sampled_from([0.0, 0.003, 0.3, 1e6])),
+        keep_prob=draw(st.sampled_from([(), (1.0,), (0.5, 1.0), (0.01, 0.2)])),
+        clip_norm=draw(st.sampled_from([0.0, 1.0, 1e30])),
+        patience=draw(st.sampled_from([0, 5])),
+    )
+    costs = draw(st.lists(st.sampled_from([0.0, 1e-9, 0.1, 2.0, 1e9, math.nan]), min_size=1, max_size=4))
+    history = curve(*costs, steps=draw(st.sampled_from([10, 200, 3000])), scatter=draw(SHARES))
+    dev = draw(st.none() | SHARES)
+    task = draw(st.sampled_from(["classes", "binary", "regression"]))
+    step = draw(st.sampled_from([0, 1, 60, 1000]))
+    return facts(draw(SHARES), dev, *layers, history=history, settings=settings, task=task, bayes=draw(SHARES), step=step)
+
+
+@given(any_facts())
+def test_whatever_the_facts_findings_are_sorted_and_suggest_what_can_be_set(known: Facts):
+    found = diagnose(known)
+    assert found
+    assert [each.level for each in found] == sorted((each.level for each in found), reverse=True)
+    settings = Hyperparameters(**dict(known.hyperparameters))  # type: ignore[arg-type]
+    for each in found:
+        assert each.text
+        assert each.advice
+        assert (each.name == "") == (each.value is None)
+        if each.name:
+            assert TABLE[each.name].check(each.value) == each.value
+            assert each.value != known.hyperparameters[each.name]
+            assert unused_because(each.name, settings, known.batch_norm) is None
+
+
+# Presets
+
+
+@pytest.mark.parametrize(
+    ("preset", "steps"),
+    [("digits", 0), ("digits", 300), ("digits", 1500), ("digits", 4000), ("spiral", 600), ("spiral", 3000), ("spiral", 9000),
+     ("moons", 600), ("moons", 300), ("circles", 500), ("circles", 2000), ("regression", 500), ("regression", 3000),
+     ("batchnorm-sigmoid", 1500)],
+)  # fmt: skip
+def test_a_healthy_run_gives_notes_at_most(preset: str, steps: int):
+    assert kinds(diagnose(trained(preset, steps))) == {}
+
+
+@pytest.mark.parametrize(
+    ("preset", "steps", "kind"),
+    [("exploding-gradients", 0, "exploding gradients"), ("exploding-gradients", 20, "exploding gradients"),
+     ("exploding-gradients", 300, "exploding gradients"), ("vanishing-gradients", 300, "vanishing gradients"),
+     ("vanishing-gradients", 2000, "vanishing gradients"), ("zero-init", 60, "identical units"),
+     ("zero-init", 1500, "identical units"), ("digits-panda", 300, "small updates"), ("digits-panda", 1500, "slow descent"),
+     ("overfit", 3000, "overfitting"), ("overfit", 3000, "high variance"), ("underfit", 1500, "high bias"),
+     ("moons", 6000, "overfitting")],
+)  # fmt: skip
+def test_what_a_preset_is_there_to_show_is_found(preset: str, steps: int, kind: str):
+    assert kind in kinds(diagnose(trained(preset, steps)))
+
+
+def test_gradient_descent_that_explodes_at_once_is_told_though_the_guard_took_the_steps_back():
+    assert next(iter(diagnose(trained("exploding-gradients", 50, optimizer="gradient_descent")))).kind == "exploding gradients"
+
+
+@pytest.mark.parametrize(
+    ("preset", "steps", "kind"),
+    [("digits-panda", 500, "small updates"), ("underfit", 1500, "high bias"), ("overfit", 3000, "high variance")],
+)
+def test_the_suggested_edit_mends_it(preset: str, steps: int, kind: str):
+    before = trained(preset, steps)
+    finding = kinds(diagnose(before))[kind]
+    after = trained(preset, steps + 1500, [(steps, finding.name, finding.value)])
+    assert after.evaluated is not None
+    assert before.evaluated is not None
+    assert after.evaluated.dev is not None
+    assert before.evaluated.dev is not None
+    assert after.evaluated.dev.cost < 0.6 * before.evaluated.dev.cost
+
+
+def test_vanishing_gradients_are_mended_in_the_two_steps_suggested():
+    edits: list[tuple[int, str, Any]] = []
+    for step in (300, 600):
+        finding = diagnose(trained("vanishing-gradients", step, edits))[0]
+        edits.append((step, finding.name, finding.value))
+    assert [name for _, name, _ in edits] == ["learning_rate", "optimizer"]
+    after = trained("vanishing-gradients", 4000, edits)
+    assert after.evaluated is not None
+    assert after.evaluated.train.error < 0.05
+
+
+def test_a_rate_that_is_far_too_high_is_told():
+    known = trained("digits", 1000, learning_rate=1.0, guard_factor=0.0)
+    values = [each.value for each in kinds(diagnose(known)).values() if each.name == "learning_rate"]
+    assert values
+    assert all(isinstance(value, float) and value < 1 for value in values)

@@ -1,0 +1,173 @@
+"""What a diagnosis is made of: facts, findings, and which value to suggest. Must not know how faults are found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import cast
+
+import numpy as np
+
+from workbench.engine.events import Evaluated
+from workbench.engine.history import History
+from workbench.hyperparameters import TABLE, InvalidValue, Value
+
+EARLY = 50
+"""Steps before which error rates and curves say nothing yet."""
+GAP = (0.02, 0.05, 0.10)
+"""Bias or variance as shares for a note, a warning, and bad. The course calls gaps of 10 points high, and half a point not."""
+HEALTHY = 1e-3
+"""‖ΔW‖/‖W‖ of a step, as a rule of thumb (Karpathy, CS231n)."""
+PLAIN = ("gradient_descent", "momentum", "nesterov")
+"""Optimizers whose steps are as long as the gradient; the others divide its size out."""
+
+Setting = tuple[str, Value | None]
+
+
+class Level(IntEnum):
+    """How bad it is."""
+
+    GOOD = 0
+    NOTE = 1
+    WARNING = 2
+    BAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is to be said of a run.
+
+    Attributes:
+        kind: a short name that stays the same.
+        text: one sentence with the numbers that led to it.
+        advice: the next step in words.
+        name: the hyperparameter to edit, as in the table; empty where no edit helps.
+        value: the value suggested for it, which is in its range and not the present one; None where `name` is empty.
+    """
+
+    kind: str
+    level: Level
+    text: str
+    advice: str
+    name: str = ""
+    value: Value | None = None
+
+
+class Fault(Enum):
+    """What is to be mended before bias is fought."""
+
+    NONE = "none"
+    LAYERS = "gradients or units"
+    VARIANCE = "the dev cost rises"
+    TIME = "the cost still falls"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a run.
+
+    Attributes:
+        task: "classes", "binary" or "regression".
+        hyperparameters: all live ones as they are now, by name.
+        bayes_error: the least error that can be had, in the unit of the errors: a share, or an RMSE for a regression.
+        since: the step of the last edit: curves are judged from there on, because they bend at an edit.
+    """
+
+    step: int
+    task: str
+    hyperparameters: Mapping[str, Value]
+    batch_norm: bool
+    history: History
+    evaluated: Evaluated | None
+    bayes_error: float = 0.0
+    since: int = 0
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether errors are RMSEs, not shares of wrong examples."""
+        return self.task == "regression"
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the train error is far enough above the Bayes error for a better fit to be worth anything."""
+        return self.is_regression or self.bias >= GAP[0]
+
+    @property
+    def bias(self) -> float:
+        """Train error above the Bayes error; infinite before the first evaluation."""
+        return self.evaluated.train.error - self.bayes_error if self.evaluated else math.inf
+
+    @property
+    def update_ratio(self) -> float:
+        """‖ΔW‖/‖W‖ of the last step, in the median of the layers; NaN where there was none."""
+        layers = self.evaluated.layers if self.evaluated else ()
+        ratios = [each.update_ratio for each in layers if math.isfinite(each.update_ratio)]
+        return float(np.median(ratios)) if ratios else math.nan
+
+
+def level_of(value: float, thresholds: tuple[float, ...]) -> Level:
+    """How many of the thresholds, which rise or fall, are reached."""
+    rising = thresholds[-1] > thresholds[0]
+    return Level(sum(value >= each if rising else value <= each for each in thresholds))
+
+
+def suggest(facts: Facts, name: str, value: Value) -> Setting:
+    """Name and value, or neither where that is no value of it, or the one it has."""
+    try:
+        checked = TABLE[name].check(value)
+    except InvalidValue:
+        return "", None
+    return ("", None) if checked == facts.hyperparameters.get(name) else (name, checked)
+
+
+def number(facts: Facts, name: str) -> float:
+    """The present value of a hyperparameter that is a number."""
+    return float(cast(float, facts.hyperparameters[name]))
+
+
+def suggest_scaled(facts: Facts, factor: float, name: str = "learning_rate") -> Setting:
+    """The present value times a factor, to one digit."""
+    return suggest(facts, name, float(f"{number(facts, name) * factor:.0e}"))
+
+
+def suggest_higher_rate(facts: Facts) -> Setting:
+    """A higher α: thrice the present one, or such that updates come to a thousandth of the weights.
+
+    The latter only where they are in proportion to α: on a shelf they are small because the gradient is, and grow beyond it.
+    """
+    ratio = facts.update_ratio
+    plain = facts.hyperparameters["optimizer"] in PLAIN
+    return suggest_scaled(facts, min(max(HEALTHY / ratio, 3.0), 3.0 if plain else 1000.0)) if ratio > 0 else ("", None)
+
+
+def _keep_prob(facts: Facts) -> tuple[float, ...]:
+    return cast(tuple[float, ...], facts.hyperparameters["keep_prob"])
+
+
+def suggest_more_regularization(facts: Facts) -> Setting:
+    """λ, and where that is high already, dropout."""
+    l2 = number(facts, "l2")
+    if l2 < 0.01:
+        return suggest(facts, "l2", 0.003) if l2 == 0 else suggest_scaled(facts, 3.0, "l2")
+    keep = _keep_prob(facts)
+    if keep and min(keep) > 0.5:
+        return suggest(facts, "keep_prob", tuple(max(0.5, round(each - 0.2, 2)) for each in keep))
+    return "", None
+
+
+def suggest_less_regularization(facts: Facts) -> Setting:
+    """A tenth of a penalty that is high, or no dropout; nothing where there is neither."""
+    for penalty in ("l2", "l1"):
+        if number(facts, penalty) >= 0.003:
+            return suggest_scaled(facts, 0.1, penalty)
+    keep = _keep_prob(facts)
+    if keep and min(keep) < 1:
+        return suggest(facts, "keep_prob", (1.0,) * len(keep))
+    return "", None
+
+
+def percent(share: float) -> str:
+    """For people."""
+    return f"{100 * share:.3g} %"

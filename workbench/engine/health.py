@@ -1,0 +1,176 @@
+"""The health of the layers at the last evaluation: gradients, units, and the size of the updates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from workbench.engine.findings import (
+    EARLY,
+    HEALTHY,
+    PLAIN,
+    Facts,
+    Finding,
+    Level,
+    level_of,
+    number,
+    percent,
+    suggest,
+    suggest_higher_rate,
+    suggest_more_regularization,
+    suggest_scaled,
+)
+
+VANISHING = (1e-2, 1e-3, 1e-4)
+"""‖dW‖ of layer 1 over the greatest of all. In healthy runs of two to four layers it was 0.05 and more."""
+EXPLODING = (10.0, 100.0)
+"""‖dW‖ over ‖W‖ for a warning, and bad. In healthy runs it was below 0.3, so a step of α = 0.1 would change W by 3 %."""
+GROWTH = 1e3
+"""‖dW‖ of layer 1 over that of the output, where it is also longer than 1."""
+DEAD = (0.25, 0.6, 0.9)
+"""A third of the ReLUs may die in a network that reaches an error of 0.1 %."""
+SATURATED = (0.5, 0.75, 0.95)
+"""A regression with tanh that had settled at the noise had 0.35 in a layer."""
+TWINS = (0.25, 0.5, 0.9)
+SMALL, LARGE = (1e-4, 1e-5), (3e-2, 3e-1)
+"""‖ΔW‖/‖W‖ in the median of the layers, for a note and a warning."""
+SMALLER = "start anew with smaller first weights (He's, scale 1) or batch norm"
+RECENT = 5
+"""Evaluations whose median is taken, because a gradient is that of one mini-batch."""
+
+
+def gradient_findings(facts: Facts) -> list[Finding]:
+    """Identical units, exploding and vanishing gradients: what other trouble comes from."""
+    if facts.evaluated is None or not facts.evaluated.layers:
+        return []
+    if not facts.evaluated.step:
+        return _large_first_cost(facts)
+    twins = _twins(facts)
+    return twins + (_exploding(facts) or ([] if twins else _vanishing(facts)))
+
+
+def _large_first_cost(facts: Facts) -> list[Finding]:
+    """What can be told before anything is known of the gradients of each layer: a guess costs ln C."""
+    assert facts.evaluated is not None
+    guess, cost = math.log(max(2, facts.evaluated.layers[-1].units)), facts.evaluated.train.cost
+    if facts.is_regression or not cost > 100 * guess or facts.hyperparameters["l2"] or facts.hyperparameters["l1"]:
+        return []
+    text = f"the cost starts at {cost:.3g}, where a guess costs {guess:.3g}: what passes through the layers grows"
+    norms = facts.history.series["gradient_norm"].curve().mean[-RECENT:]
+    text += f"; ‖g‖ is {np.median(norms):.2g}" if len(norms) else ""
+    return [Finding("exploding gradients", Level.BAD, text, SMALLER)]
+
+
+def _gradient_norms(facts: Facts) -> np.ndarray:
+    """‖dW‖ of each layer, in the median of the last evaluations since the last edit."""
+    assert facts.evaluated is not None
+    norms = []
+    for each in facts.evaluated.layers:
+        series = facts.history.series.get(f"layer{each.layer}")
+        recent = series.curve(facts.since + 1).mean[-RECENT:] if series is not None else np.empty(0)
+        norms.append(float(np.median(recent)) if len(recent) else each.gradient_norm)
+    return np.array(norms)
+
+
+def _exploding(facts: Facts) -> list[Finding]:
+    assert facts.evaluated is not None
+    norms = _gradient_norms(facts)
+    weights = np.array([max(each.weight_norm, 1.0) for each in facts.evaluated.layers])
+    if not np.isfinite(norms).all():
+        return []
+    relative = norms / weights
+    worst, growth = int(relative.argmax()), norms[0] / norms[-1] if norms[-1] > 0 else 0.0
+    level = [Level.GOOD, Level.WARNING, Level.BAD][level_of(relative[worst], EXPLODING)]
+    text = f"‖dW‖ is {norms[worst]:.2g} in layer {worst + 1}, {relative[worst]:.2g} times its weights"
+    if not level and len(norms) > 2 and growth >= GROWTH and norms[0] > 1:
+        level = Level.WARNING
+        text = f"‖dW‖ grows from {norms[-1]:.2g} in layer {len(norms)} to {norms[0]:.2g} in layer 1, {growth:.2g} times"
+    if not level:
+        return []
+    start = facts.history.series["train_cost"].curve(0, 1)
+    if len(start.mean) and start.mean[0] > 100:
+        text += f"; the cost started at {start.mean[0]:.3g}"
+    if facts.hyperparameters["optimizer"] not in PLAIN:
+        return [Finding("exploding gradients", level, text, SMALLER + "; this optimizer divides the size out and so hides it")]
+    clip = number(facts, "clip_norm")
+    setting = suggest(facts, "clip_norm", 1.0) if clip == 0 or clip > 1 else suggest_scaled(facts, 1 / 3)
+    return [Finding("exploding gradients", level, text, "clip them, or " + SMALLER, *setting)]
+
+
+def _vanishing(facts: Facts) -> list[Finding]:
+    assert facts.evaluated is not None
+    norms, first = _gradient_norms(facts), facts.evaluated.layers[0]
+    # Where no unit of layer 1 lets anything through, that is the finding.
+    if facts.step < EARLY or len(norms) < 3 or not np.isfinite(norms).all() or not norms.max() > 0 or first.dead >= DEAD[-1]:
+        return []
+    ratio, greatest = norms[0] / norms.max(), int(norms.argmax())
+    level = level_of(ratio, VANISHING)
+    if not level or greatest == 0:
+        return []
+    text = f"‖dW‖ falls from {norms[greatest]:.1e} in layer {greatest + 1} to {norms[0]:.1e} in layer 1, to {ratio:.1e} of it"
+    if first.update_ratio >= SMALL[0]:
+        text += f", yet layer 1 moves by {first.update_ratio:.1e} of its weights a step"
+        return [Finding("vanishing gradients", Level.NOTE, text, "watch whether the first layers learn")]
+    advice = "start anew with ReLUs, He's weights or batch norm"
+    if facts.hyperparameters["optimizer"] not in PLAIN:
+        return [Finding("vanishing gradients", level, text, advice)]
+    # Adam takes steps of about α, however small the gradient: what suits gradient descent would throw it out.
+    if number(facts, "learning_rate") > 0.01:
+        advice = "set α to 0.003 and then the optimizer to adam, which divides the size out; or " + advice
+        return [Finding("vanishing gradients", level, text, advice, *suggest(facts, "learning_rate", 0.003))]
+    advice = "set the optimizer to adam, which divides the size out; or " + advice
+    return [Finding("vanishing gradients", level, text, advice, *suggest(facts, "optimizer", "adam"))]
+
+
+def _twins(facts: Facts) -> list[Finding]:
+    assert facts.evaluated is not None
+    hidden = facts.evaluated.layers[:-1]
+    if not hidden:
+        return []
+    worst = max(hidden, key=lambda each: each.twins)
+    level = level_of(worst.twins, TWINS)
+    if not level:
+        return []
+    text = f"{percent(worst.twins)} of the {worst.units} units of layer {worst.layer} have the same weights as another"
+    advice = "start anew with random first weights (He's or Xavier's): equal units get equal gradients, and stay equal"
+    return [Finding("identical units", level, text, advice)]
+
+
+def unit_findings(facts: Facts) -> list[Finding]:
+    """Dead and saturated units."""
+    assert facts.evaluated is not None
+    hidden, found = facts.evaluated.layers[:-1], []
+    if not hidden:
+        return []
+    dead = max(hidden, key=lambda each: each.dead)
+    if level := level_of(dead.dead, DEAD):
+        text = f"{percent(dead.dead)} of the {dead.units} units of layer {dead.layer} have no slope on any example looked at"
+        advice = "a lower α keeps others from dying; start anew with leaky ReLUs or smaller first weights for all of them"
+        setting = suggest_scaled(facts, 1 / 3) if level > Level.NOTE else ("", None)
+        found.append(Finding("dead units", level, text, advice, *setting))
+    flat = max(hidden, key=lambda each: each.saturated)
+    if level := level_of(flat.saturated, SATURATED):
+        text = f"{percent(flat.saturated)} of the outputs of layer {flat.layer} are on a flat end of its function"
+        advice = "L2 keeps weights small; or start anew with smaller first weights"
+        advice += "" if facts.batch_norm else " or batch norm"
+        setting = suggest_more_regularization(facts) if level > Level.NOTE else ("", None)
+        found.append(Finding("saturated units", level, text, advice, *setting))
+    return found
+
+
+def update_findings(facts: Facts) -> list[Finding]:
+    """Updates that are small or large beside the weights."""
+    ratio, rates = facts.update_ratio, facts.history.series["learning_rate"].curve(facts.since + 1).mean
+    if not math.isfinite(ratio) or facts.step - facts.since < EARLY:
+        return []
+    text = f"‖ΔW‖/‖W‖ was {ratio:.1e} at the last step looked at, in the median of the layers; about {HEALTHY:.0e} is usual"
+    # A schedule or a warm-up lowers the rate on purpose, and a network that fits need not move.
+    meant = len(rates) > 0 and rates[-1] < 0.3 * number(facts, "learning_rate")
+    small, large = level_of(ratio, SMALL), level_of(ratio, LARGE)
+    if small and facts.has_room and not meant:
+        return [Finding("small updates", small, text, "α is probably too low", *suggest_higher_rate(facts))]
+    if large:
+        advice = "α is probably too high, if it stays like that (small weights early on give large ratios too)"
+        return [Finding("large updates", large, text, advice, *suggest_scaled(facts, 1 / 3))]
+    return []

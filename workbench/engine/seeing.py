@@ -1,0 +1,187 @@
+"""What a trained network sees: its borders, its mistakes, its first weights. Pure functions that change no state.
+
+Where a logit is not finite there is no prediction: the class is -1 and the confidence NaN, never a confident class 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.data.dataset import Task
+from workbench.data.splits import Splits
+from workbench.nn.buffer import Array
+from workbench.nn.losses import LOSSES
+from workbench.nn.network import Network
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+POINTS = 400
+MARGIN = 0.08
+"""The map of a boundary goes beyond the examples by this share of their spread."""
+SHOWN = 24
+"""Examples of each kind."""
+FILTERS = 64
+LOOKED_AT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The classes over a plane of inputs, in the units they are trained on.
+
+    Attributes:
+        low, high: corners of the map, (2,) each: x and y.
+        classes: of each place, (rows, columns), the greatest y in the first row; -1 where there is no prediction.
+        confidence: probability of that class, the same shape.
+        points, labels: some train examples, (k, 2) and (k,).
+    """
+
+    low: Floats
+    high: Floats
+    classes: Ints
+    confidence: Floats
+    points: Floats
+    labels: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Predicted against true targets of a regression, (k,) each, and what is said of all examples looked at."""
+
+    truth: Floats
+    predicted: Floats
+    rmse: float
+    r2: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often (C, C) a true class (row) was predicted as another (column); without a prediction it is in no column."""
+
+    counts: Ints
+    missing: int
+
+    def recall(self) -> Floats:
+        """Of each true class the share that was found, (C,); NaN of a class without examples."""
+        with np.errstate(all="ignore"):
+            return np.asarray(np.diag(self.counts) / self.counts.sum(axis=1))
+
+    def precision(self) -> Floats:
+        """Of each predicted class the share that is right, (C,); NaN of one that is never predicted."""
+        with np.errstate(all="ignore"):
+            return np.asarray(np.diag(self.counts) / self.counts.sum(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Some examples: their inputs (k, n), true and predicted classes and the confidence in the latter, (k,) each."""
+
+    X: Floats
+    truth: Ints
+    predicted: Ints
+    confidence: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that applies to the task; None for the rest.
+
+    Attributes:
+        part: which part of the data was looked at: dev, or train where there is none.
+        class_names: in the order of their numbers.
+        image: height and width of an example that is an image; empty otherwise.
+        filters: weights of the first layer as images, (units, height, width).
+    """
+
+    part: str
+    class_names: tuple[str, ...]
+    image: tuple[int, ...]
+    boundary: Boundary | None
+    fit: Fit | None
+    confusion: Confusion | None
+    examples: Shown | None
+    worst: Shown | None
+    filters: Floats | None
+
+
+def see(network: Network, splits: Splits, columns: int, rows: int) -> Seen:
+    """Look at everything that applies, a boundary in `rows` times `columns` places."""
+    name, part = ("dev", splits.dev) if splits.dev is not None else ("train", splits.train)
+    X, Y = part.X[:LOOKED_AT], part.Y[:LOOKED_AT]
+    classified = splits.task is not Task.REGRESSION
+    predicted, confidence = _predictions(network, splits.task, X) if classified else (np.zeros(0, np.int64), np.zeros(0))
+    truth = _labels(splits.task, Y) if classified else predicted
+    shape = splits.image_shape
+    return Seen(
+        part=name,
+        class_names=splits.class_names,
+        image=shape or (),
+        boundary=see_boundary(network, splits, columns, rows) if classified and splits.n_features == 2 else None,
+        fit=None if classified else see_fit(network, X, Y),
+        confusion=_confusion(truth, predicted, len(splits.class_names)) if classified else None,
+        examples=_shown(X, truth, predicted, confidence, np.arange(min(SHOWN, len(X)))) if classified else None,
+        worst=_shown(X, truth, predicted, confidence, _worst(truth, predicted, confidence)) if classified else None,
+        filters=None if shape is None else _filters(network, shape),
+    )
+
+
+def see_boundary(network: Network, splits: Splits, columns: int, rows: int) -> Boundary:
+    """The predicted class over the plane of a problem with two inputs."""
+    X = splits.train.X.astype(np.float64)
+    spread = X.max(axis=0) - X.min(axis=0)
+    low, high = X.min(axis=0) - MARGIN * spread, X.max(axis=0) + MARGIN * spread
+    across, down = np.linspace(low[0], high[0], columns), np.linspace(high[1], low[1], rows)
+    plane = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    classes, confidence = _predictions(network, splits.task, plane.astype(network.dtype))
+    some = np.unique(np.linspace(0, len(X) - 1, min(POINTS, len(X))).astype(int))
+    labels = _labels(splits.task, splits.train.Y[some])
+    return Boundary(low, high, classes.reshape(rows, columns), confidence.reshape(rows, columns), X[some], labels)
+
+
+def see_fit(network: Network, X: Array, Y: Array) -> Fit:
+    """The first output of a regression."""
+    truth, predicted = Y[:, 0].astype(np.float64), network.infer(X)[:, 0].astype(np.float64)
+    wrong = float(((predicted - truth) ** 2).mean())
+    spread = float(((truth - truth.mean()) ** 2).mean())
+    some = slice(0, POINTS)
+    return Fit(truth[some], predicted[some], wrong**0.5, 1 - wrong / spread if spread else float("nan"))
+
+
+def _predictions(network: Network, task: Task, X: Array) -> tuple[Ints, Floats]:
+    """Class and probability of it for each row; -1 and NaN where a logit is not finite."""
+    Z = network.infer(X)
+    P = LOSSES[task](network.dtype).predict(Z).astype(np.float64)
+    if task is Task.BINARY:
+        P = np.concatenate([1 - P, P], axis=1)
+    good: NDArray[np.bool_] = np.isfinite(np.concatenate([P, Z], axis=1)).all(axis=1)
+    classes = np.where(good, np.where(good[:, None], P, 0.0).argmax(axis=1), -1).astype(np.int64)
+    return classes, np.where(good, P.max(axis=1, initial=0.0), np.nan)
+
+
+def _labels(task: Task, Y: Array) -> Ints:
+    return (Y[:, 0] > 0.5).astype(np.int64) if task is Task.BINARY else Y.argmax(axis=1).astype(np.int64)
+
+
+def _confusion(truth: Ints, predicted: Ints, classes: int) -> Confusion:
+    known = predicted >= 0
+    counts = np.bincount(truth[known] * classes + predicted[known], minlength=classes**2).reshape(classes, classes)
+    return Confusion(counts.astype(np.int64), int((~known).sum()))
+
+
+def _worst(truth: Ints, predicted: Ints, confidence: Floats) -> Ints:
+    """Rows of the wrong ones, the surest first; before them those without a prediction."""
+    wrong = np.flatnonzero(truth != predicted)
+    order = np.argsort(-np.nan_to_num(confidence[wrong], nan=2.0), kind="stable")
+    return wrong[order][:SHOWN].astype(np.int64)
+
+
+def _shown(X: Array, truth: Ints, predicted: Ints, confidence: Floats, rows: Ints) -> Shown:
+    return Shown(X[rows].astype(np.float64), truth[rows], predicted[rows], confidence[rows])
+
+
+def _filters(network: Network, shape: tuple[int, int]) -> Floats:
+    W = network.named(network.parameters)["W1"].astype(np.float64)[:, :FILTERS]
+    return np.ascontiguousarray(W.T).reshape(-1, *shape)

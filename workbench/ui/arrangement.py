@@ -1,0 +1,96 @@
+"""Which panels are seen, for a size of the terminal and a layout: a function of both, and no widget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+WIDE, TALL = 104, 30
+"""From this size on, a layout has room for all of its panels."""
+NARROW = 72
+"""Below this width, one panel at a time."""
+LEAST_WIDTH, LEAST_HEIGHT = 40, 12
+
+
+class Place(IntEnum):
+    """The panels, by their number less one."""
+
+    HYPERPARAMETERS = 0
+    FIRST_CHART = 1
+    SECOND_CHART = 2
+    LAYERS = 3
+    TIMELINE = 4
+    DIAGNOSIS = 5
+    UNITS = 6
+    MODEL = 7
+
+
+LEFT = (Place.HYPERPARAMETERS, Place.TIMELINE, Place.DIAGNOSIS)
+RIGHT = (Place.FIRST_CHART, Place.SECOND_CHART, Place.LAYERS, Place.UNITS, Place.MODEL)
+LOWER_LEFT = (Place.DIAGNOSIS, Place.TIMELINE)
+LOWER_RIGHT = (Place.LAYERS, Place.UNITS, Place.MODEL)
+LAYOUTS: dict[str, frozenset[Place]] = {
+    "panda": frozenset({Place.HYPERPARAMETERS, Place.TIMELINE, Place.FIRST_CHART, Place.SECOND_CHART, Place.LAYERS}),
+    "batch norm": frozenset({Place.HYPERPARAMETERS, Place.DIAGNOSIS, Place.FIRST_CHART, Place.UNITS}),
+    "diagnosis": frozenset({Place.HYPERPARAMETERS, Place.DIAGNOSIS, Place.FIRST_CHART, Place.SECOND_CHART, Place.MODEL}),
+    "minimal": frozenset({Place.FIRST_CHART}),
+}
+ABOUT = {
+    "panda": "hyperparameters, two charts, layers, timeline: to babysit one model",
+    "batch norm": "the inspector, unit by unit, under one chart",
+    "diagnosis": "findings, two charts, and what the model sees",
+    "minimal": "one chart",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What is seen.
+
+    Attributes:
+        shown: the panels.
+        name: `wide`, `compact`, `narrow`, or `tiny` where there is room for nothing.
+    """
+
+    shown: frozenset[Place]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """Which panel was last looked at: of the lower left ones, of the lower right ones, and of the whole right side."""
+
+    lower_left: Place = Place.TIMELINE
+    lower_right: Place = Place.LAYERS
+    right: Place = Place.FIRST_CHART
+
+    def at(self, panel: Place) -> Last:
+        """The same when `panel` is looked at."""
+        return Last(
+            panel if panel in LOWER_LEFT else self.lower_left,
+            panel if panel in LOWER_RIGHT else self.lower_right,
+            panel if panel in RIGHT else self.right,
+        )
+
+    def within(self, layout: str) -> Last:
+        """The same where a layout has been chosen, with its own panels."""
+        last = self
+        for place in LAYOUTS[layout] & {*LOWER_LEFT, *LOWER_RIGHT}:
+            last = last.at(place)
+        return Last(last.lower_left, last.lower_right, self.right)
+
+
+def arrange(width: int, height: int, layout: str, panel: Place, last: Last, zoomed: bool) -> Arrangement:
+    """The panels for a terminal of this size, among them `panel`, the present one."""
+    if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+        return Arrangement(frozenset(), "tiny")
+    if zoomed or width < NARROW:
+        return Arrangement(frozenset({panel}), "narrow")
+    if width < WIDE or height < TALL:
+        left = panel if panel in LEFT else Place.HYPERPARAMETERS
+        return Arrangement(frozenset({left, panel if panel in RIGHT else last.right}), "compact")
+    shown = LAYOUTS[layout] | {panel}
+    for slot, chosen in ((LOWER_LEFT, last.lower_left), (LOWER_RIGHT, last.lower_right)):
+        if shown & set(slot):
+            shown = shown - set(slot) | {panel if panel in slot else chosen}
+    return Arrangement(shown, "wide")

@@ -1,0 +1,93 @@
+"""The diagnosis: what the figures say about the run, worst first, and the edit that each finding suggests."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from workbench.engine.diagnosis import diagnose
+from workbench.engine.findings import Facts, Finding, Level
+from workbench.session.text import clean
+from workbench.ui.messages import Suggested
+from workbench.ui.monitor import Monitor, shown, symbol
+from workbench.ui.panels.panel import Panel
+
+SIGNS = {Level.GOOD: "✓", Level.NOTE: "·", Level.WARNING: "!", Level.BAD: "✗"}
+STYLES = {Level.GOOD: "", Level.NOTE: "", Level.WARNING: "bold", Level.BAD: "bold reverse"}
+TOO_EARLY = "No evaluation yet: nothing can be said."
+
+
+class DiagnosisPanel(Panel):
+    """Findings, each with its numbers. Enter goes to the hyperparameter that one suggests."""
+
+    TITLE = "6 Diagnosis"
+    HELP = (
+        "Bias is the train error above the Bayes error, the least that anybody could reach, which you set among the "
+        "hyperparameters (Bayes); variance is the dev error above the train error. The basic recipe: against bias a bigger "
+        "network, longer training, another architecture; against variance more data, regularization, another architecture. "
+        "Below come the health of the layers (gradients that vanish or explode from layer to layer, units that are dead, "
+        "saturated or copies of each other, ‖ΔW‖/‖W‖ against 1e-3) and of the curves (overfitting, a plateau, a cost that "
+        "jumps because α is too high or creeps because it is too low). ✗ bad, ! a warning, · a note, ✓ good. Each finding "
+        "carries its numbers; Enter on one that suggests an edit goes there, with the value typed in."
+    )
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._judged: tuple[object, ...] | None = None
+        self._findings: tuple[Finding, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """A list."""
+        yield OptionList(Option(Text(TOO_EARLY, "italic dim"), disabled=True))
+
+    def show(self, monitor: Monitor) -> None:
+        """Judge anew where there was an evaluation, or an edit."""
+        if monitor.begun is None or monitor.evaluated is None:
+            return
+        judged = (monitor.evaluated.step, monitor.current, len(monitor.edits), tuple(monitor.hyperparameters.values()))
+        if judged == self._judged:
+            return
+        self._judged = judged
+        findings = diagnose(_facts(monitor))
+        self.border_subtitle = f"after step {monitor.evaluated.step:,}"
+        if findings == self._findings:
+            return
+        entries = self.query_one(OptionList)
+        chosen = entries.highlighted
+        self._findings = findings
+        entries.clear_options()
+        entries.add_options([Option(_line(each)) for each in findings])
+        entries.highlighted = min(chosen or 0, len(findings) - 1)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        finding = self._findings[message.option_index] if message.option_index < len(self._findings) else None
+        if finding is not None and finding.name and finding.value is not None:
+            self.post_message(Suggested(finding.name, finding.value))
+        elif finding is not None:
+            self.notify(f"No edit of a running run mends this: {clean(finding.advice, 300)}", markup=False)
+
+
+def _facts(monitor: Monitor) -> Facts:
+    bayes = monitor.hyperparameters["bayes_error"]
+    assert monitor.begun is not None
+    assert isinstance(bayes, (int, float))
+    batch_norm = monitor.evaluated is not None and any(layer.batchnorm is not None for layer in monitor.evaluated.layers)
+    return Facts(
+        step=monitor.step, task=monitor.begun.task, hyperparameters=monitor.hyperparameters, batch_norm=batch_norm,
+        history=monitor.history, evaluated=monitor.evaluated, bayes_error=float(bayes),
+        since=max((edit.step for edit in monitor.edits if edit.name != "bayes_error"), default=0),
+    )  # fmt: skip
+
+
+def _line(finding: Finding) -> Text:
+    text = Text.assemble((f"{SIGNS[finding.level]} {finding.kind}:", STYLES[finding.level]), f" {clean(finding.text, 400)}")
+    if finding.advice:
+        text.append(f" → {clean(finding.advice, 300)}", "italic")
+    if finding.name and finding.value is not None:
+        text.append(f" ⏎ {symbol(finding.name)} {shown(finding.value)}", "bold")
+    return text
