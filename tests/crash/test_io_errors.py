@@ -253,7 +253,7 @@ path = disk / "small-1.toml"
 run = two_branches()
 run.save(path)
 full = 0
-for room in range(0, 40_000, 2_000):
+for room in range(0, 80_000, 4_000):
     grow(run, 1)
     old = contents(disk)
     filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
@@ -288,11 +288,11 @@ print(full)
 
 
 def test_a_disk_that_is_full_and_one_that_is_read_only(tmp_path: Path) -> None:
-    """A real one, of 128 KiB: in a name space of its own, so that nothing is mounted for anybody else."""
+    """A real one, of 256 KiB: in a name space of its own, so that nothing is mounted for anybody else."""
     disk = tmp_path / "disk"
     disk.mkdir()
     alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(disk)]
     if shutil.which("unshare") is None or subprocess.run([*alone, *mount], capture_output=True, check=False).returncode:
         pytest.skip("no file system may be mounted here")
     script = [sys.executable, "-P", "-c", SMALL_DISK, str(Path(__file__).parent), str(disk)]

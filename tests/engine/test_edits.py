@@ -62,7 +62,7 @@ IN_USE: list[tuple[str, dict[str, Any], Any]] = [
 # These decide what is reported and when the run ends or stops, not what is learned.
 OF_THE_LOOP: list[tuple[str, dict[str, Any], Any]] = [
     ("epochs", {}, 2), ("evaluate_every", {}, 3), ("patience", {}, 2), ("guard_factor", {}, 5.0), ("guard_factor", {}, 0.0),
-    ("guard_steps", {}, 3),
+    ("guard_steps", {}, 3), ("bayes_error", {}, 0.1),
 ]  # fmt: skip
 
 
