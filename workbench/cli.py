@@ -187,6 +187,16 @@ def sessions(folder: Path) -> None:
         click.echo(f"{clean(path.stem):<22} {title}  step {session.step:,}  {len(branch.edits)} edits{others}{dev}")
 
 
+@cli.command("keys")
+def list_keys() -> None:
+    """Print a file of keys to change: every binding of the app, with what it does."""
+    from workbench.ui.bindings import described
+    from workbench.ui.settings import example_keys, keys_path
+
+    click.echo(f"# {clean(str(keys_path()))}")
+    click.echo(example_keys(described()), nl=False)
+
+
 @cli.command("hyperparameters")
 def list_hyperparameters() -> None:
     """List every hyperparameter: range, default, and what it is for."""

@@ -147,7 +147,7 @@ class LayerStatistics:
     batchnorm: BatchNormStatistics | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
     """Train and dev were evaluated after `step` steps, and the layers looked at."""
 

@@ -77,7 +77,7 @@ class Gap:
     batch_error: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Noise:
     """How far the statistics of a random mini-batch are from those of all examples looked at, by its size.
 
@@ -104,7 +104,7 @@ class Noise:
     variance_theory: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lag:
     """How far one layer's running statistics are from the last mini-batch's; each (n,), NaN before the first mini-batch.
 
@@ -136,7 +136,7 @@ class Concern:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Normalization:
     """All that was found after `step` steps; `lags` has one for each hidden layer."""
 

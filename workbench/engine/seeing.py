@@ -28,7 +28,7 @@ FILTERS = 64
 LOOKED_AT = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Boundary:
     """The classes over a plane of inputs, in the units they are trained on.
 
@@ -47,7 +47,7 @@ class Boundary:
     labels: Ints
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """Predicted against true targets of a regression, (k,) each, and what is said of all examples looked at."""
 
@@ -57,7 +57,7 @@ class Fit:
     r2: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Confusion:
     """How often (C, C) a true class (row) was predicted as another (column); without a prediction it is in no column."""
 
@@ -75,9 +75,9 @@ class Confusion:
             return np.asarray(np.diag(self.counts) / self.counts.sum(axis=0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """Some examples: their inputs (k, n), true and predicted classes and the confidence in the latter, (k,) each."""
+    """Some examples: inputs as they were before normalization (k, n), true and predicted classes, and the confidence in these."""
 
     X: Floats
     truth: Ints
@@ -85,7 +85,7 @@ class Shown:
     confidence: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """All that applies to the task; None for the rest.
 
@@ -115,6 +115,10 @@ def see(network: Network, splits: Splits, columns: int, rows: int) -> Seen:
     predicted, confidence = _predictions(network, splits.task, X) if classified else (np.zeros(0, np.int64), np.zeros(0))
     truth = _labels(splits.task, Y) if classified else predicted
     shape = splits.image_shape
+
+    def shown(rows: Ints) -> Shown:
+        return Shown(_raw(splits, X[rows]), truth[rows], predicted[rows], confidence[rows])
+
     return Seen(
         part=name,
         class_names=splits.class_names,
@@ -122,8 +126,8 @@ def see(network: Network, splits: Splits, columns: int, rows: int) -> Seen:
         boundary=see_boundary(network, splits, columns, rows) if classified and splits.n_features == 2 else None,
         fit=None if classified else see_fit(network, X, Y),
         confusion=_confusion(truth, predicted, len(splits.class_names)) if classified else None,
-        examples=_shown(X, truth, predicted, confidence, np.arange(min(SHOWN, len(X)))) if classified else None,
-        worst=_shown(X, truth, predicted, confidence, _worst(truth, predicted, confidence)) if classified else None,
+        examples=shown(np.arange(min(SHOWN, len(X)))) if classified else None,
+        worst=shown(_worst(truth, predicted, confidence)) if classified else None,
         filters=None if shape is None else _filters(network, shape),
     )
 
@@ -178,8 +182,10 @@ def _worst(truth: Ints, predicted: Ints, confidence: Floats) -> Ints:
     return wrong[order][:SHOWN].astype(np.int64)
 
 
-def _shown(X: Array, truth: Ints, predicted: Ints, confidence: Floats, rows: Ints) -> Shown:
-    return Shown(X[rows].astype(np.float64), truth[rows], predicted[rows], confidence[rows])
+def _raw(splits: Splits, X: Array) -> Floats:
+    norm = splits.normalization
+    raw = X.astype(np.float64)
+    return raw if norm is None else raw * norm.std + norm.mean
 
 
 def _filters(network: Network, shape: tuple[int, int]) -> Floats:

@@ -61,22 +61,34 @@ class Forks:
 
     async def _run(self, orders: tuple[Order, ...], last: tuple[type, ...], listen: Callable[[Report], None]) -> None:
         try:
-            engine = await Engine.start()
+            begin = Begin(self.path.read_text(encoding="utf-8"), str(self.path), "", paused=True)
         except OSError as error:
-            listen(Refused(f"the engine could not be started: {error}"))
-            return
-        try:
-            engine.send(Begin(self.path.read_text(encoding="utf-8"), str(self.path), "", paused=True))
-            for order in orders:
-                engine.send(order)
-            async for report in engine.reports():
-                listen(report)
-                if isinstance(report, last):
-                    return
-        except (EngineDied, OSError) as error:
-            listen(Refused(f"the fork ended unexpectedly ({error})"))
-        finally:
-            await engine.close()
+            listen(Refused(f"the place cannot be read: {error}"))
+        else:
+            await converse((begin, *orders), last, listen)
+
+
+async def converse(orders: tuple[Order, ...], last: tuple[type, ...], listen: Callable[[Report], None]) -> None:
+    """Give an engine of its own some orders and hear it until one of the `last` reports. Cancelled, it leaves no process.
+
+    What goes wrong is heard of as `Refused`.
+    """
+    try:
+        engine = await Engine.start()
+    except OSError as error:
+        listen(Refused(f"the engine could not be started: {error}"))
+        return
+    try:
+        for order in orders:
+            engine.send(order)
+        async for report in engine.reports():
+            listen(report)
+            if isinstance(report, last):
+                return
+    except (EngineDied, OSError) as error:
+        listen(Refused(f"the fork ended unexpectedly ({error})"))
+    finally:
+        await engine.close()
 
 
 def _sweep() -> None:

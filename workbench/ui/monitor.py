@@ -30,6 +30,7 @@ class Phase(StrEnum):
     """What the run is doing, in the words of the status line."""
 
     STARTING = "starting the engine"
+    LOADING = "loading the data"
     TRAINING = "training"
     PAUSED = "paused"
     FINISHED = "finished"
@@ -97,6 +98,8 @@ class Monitor:
     seen: Seen | None = None
     seen_at: int = 0
     """After which step the model was looked at."""
+    twin: Monitor | None = None
+    """The same run with batch norm where this has none, or without it where this has some."""
     finished: Finished | None = None
     stop: Diverged | StoppedEarly | None = None
     """Why training stopped by itself, until it goes on."""
@@ -192,7 +195,7 @@ class Monitor:
                 self.clock.stop()
                 self._stop_told = self.phase in STOPPED
                 self._arrivals.clear()
-                if self.phase in (Phase.STARTING, Phase.TRAINING):
+                if self.phase in (Phase.STARTING, Phase.LOADING, Phase.TRAINING):
                     self.phase = Phase.PAUSED
             case Resumed():
                 self._go_on(Phase.TRAINING)
@@ -306,6 +309,12 @@ class Monitor:
             return
         self.edits.append(Edit(report.step, report.name, report.old, report.new, undoes=report.undoes))
         self.entries.append(_edit_entry(self.edits[-1], len(self.edits), effect))
+
+    def loads(self) -> None:
+        """The engine is there, and was told what to train."""
+        if self.phase is Phase.STARTING:
+            self.phase = Phase.LOADING
+            self.revision += 1
 
     def lost(self, reason: str) -> None:
         """The engine is gone."""

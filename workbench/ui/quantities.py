@@ -19,7 +19,7 @@ from workbench.session.text import clean
 from workbench.ui.monitor import Monitor, symbol
 from workbench.ui.view import View
 from workbench.ui.widgets.chart import Line
-from workbench.ui.widgets.palette import Hue, branch_hue, branch_marker, layer_hue, layer_marker
+from workbench.ui.widgets.palette import Hue, branch_hue, branch_marker, layer_hue, layer_marker, lowered
 
 Floats = NDArray[np.float64]
 
@@ -140,8 +140,13 @@ def _cost(monitor: Monitor, frame: Frame) -> Plot:
     letters = "".join(
         f"  {branch_marker(n)} {clean(name, 16)}" for n, name in enumerate(monitor.branches) if name in monitor.compared
     )
+    if monitor.twin is not None:
+        letters += f"  T {twin_name(monitor.twin)}"
     return Plot(
-        (*plain.lines, _line(dev.step, dev.mean, "◆", Hue.ORANGE, joined=False), *test, *_others(monitor, frame)),
+        (
+            *_twin(monitor.twin, frame), *plain.lines, _line(dev.step, dev.mean, "◆", Hue.ORANGE, joined=False), *test,
+            *_others(monitor, frame),
+        ),
         f"{raw}  {_ewma(frame.view)}  ◆ dev{'  ▲ test' if test else ''}{letters}", plain.gaps,
     )  # fmt: skip
 
@@ -162,6 +167,15 @@ def lettered(x: Floats, y: Floats, number: int, apart: int) -> tuple[Line, Line]
         _line(x, y, "braille", hue),
         _line(x[letters], y[letters], branch_marker(number), hue, joined=False),
     )
+
+
+def _twin(twin: Monitor | None, frame: Frame) -> Iterator[Line]:
+    """The averaged cost of the twin."""
+    if twin is not None and len(twin.history.series["cost"]):
+        line = _smoothed(twin, "cost", frame)
+        apart = max(1, len(line.x) // 8)
+        yield Line(line.x, line.y, "braille", Hue.SILVER)
+        yield Line(line.x[apart // 2 :: apart], line.y[apart // 2 :: apart], "T", Hue.SILVER, joined=False)
 
 
 def _others(monitor: Monitor, frame: Frame) -> Iterator[Line]:
@@ -213,14 +227,28 @@ def _layers(prefix: str, legend: str, norm: bool = False, scale: float = 1.0) ->
 
     def plot(monitor: Monitor, frame: Frame) -> Plot:
         lines = [_band(_curve(monitor, "gradient_norm", frame, frame.columns))] if norm else []
-        layer = 1
-        while (series := monitor.history.series.get(f"{prefix}{layer}")) is not None:
-            curve = _of(series, frame, frame.columns // 2)
-            lines.append(_line(curve.step, scale * curve.mean, layer_marker(layer), layer_hue(layer), joined=False))
-            layer += 1
-        return Plot(tuple(lines), legend)
+        twin = monitor.twin
+        for each, digit in ((twin, lowered), (monitor, layer_marker)):
+            for layer, series in _of_layers(each, prefix):
+                curve = _of(series, frame, frame.columns // 2)
+                lines.append(_line(curve.step, scale * curve.mean, digit(layer), layer_hue(layer), joined=False))
+        return Plot(tuple(lines), f"{legend}{f'  ₁ ₂ … {twin_name(twin)}' if twin is not None else ''}")
 
     return plot
+
+
+def _of_layers(monitor: Monitor | None, prefix: str) -> Iterator[tuple[int, Series]]:
+    layer = 1
+    while monitor is not None and (series := monitor.history.series.get(f"{prefix}{layer}")) is not None:
+        yield layer, series
+        layer += 1
+
+
+def twin_name(twin: Monitor) -> str:
+    """Which of the two it is."""
+    evaluated = twin.evaluated
+    has_norm = evaluated is not None and any(layer.batchnorm is not None for layer in evaluated.layers)
+    return f"with{'' if has_norm else 'out'} batch norm"
 
 
 def _speed(monitor: Monitor, frame: Frame) -> Plot:

@@ -12,6 +12,7 @@ from workbench.ui.monitor import Monitor, Phase
 
 SYMBOLS = {
     Phase.STARTING: "…",
+    Phase.LOADING: "…",
     Phase.TRAINING: "●",
     Phase.PAUSED: "‖",
     Phase.FINISHED: "✓",

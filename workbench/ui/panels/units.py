@@ -13,16 +13,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
-from workbench.engine.events import BatchNormStatistics
+from workbench.engine.events import BatchNormStatistics, Evaluated
 from workbench.engine.normalization import Normalization, drift
 from workbench.runtime.orders import NORMALIZATION
 from workbench.session.text import clean
 from workbench.ui.monitor import Monitor
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
+from workbench.ui.quantities import twin_name
 from workbench.ui.widgets.sparkline import sparkline
 
-HISTORY = 12
+HISTORY = 9
 """Evaluations in a sparkline."""
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 Columns = dict[str, Callable[[BatchNormStatistics], Numbers]]
@@ -44,7 +45,7 @@ COLUMNS: Columns = {
     "γ": lambda norm: norm.gamma,
     "β": lambda norm: norm.beta,
 }
-SPARKS = {"μ running": "μ of late", "σ² running": "σ² of late", "γ": "γ of late", "β": "β of late"}
+SPARKS = {"μ running": "~ μ", "σ² running": "~ σ²", "γ": "~ γ", "β": "~ β"}
 
 
 class UnitsPanel(Panel):
@@ -54,7 +55,7 @@ class UnitsPanel(Panel):
     NEEDS = NORMALIZATION
     HELP = (
         "Every unit of one layer: μ and σ² of the last mini-batch, their running averages, γ, β, and how each went over the last "
-        "evaluations. ← → choose the layer, o the column that sorts (a click on its head too), ↑ ↓ a unit, which is followed "
+        "evaluations (~). ← → choose the layer, o the column that sorts (a click on its head too), ↑ ↓ a unit, which is followed "
         "wherever it is sorted to. ẑ = (z-μ)/√(σ²+ε) is what batch norm makes of z, γẑ+β what the activation gets.\n"
         "lag σ: |μ running - μ batch| / σ running. The running averages v ← βv + (1-β)μ trail the weights; after an edit of "
         "batchnorm β near 1 they go stale.\n"
@@ -64,7 +65,8 @@ class UnitsPanel(Panel):
         "mini-batches.\n"
         "drift: how far the distribution of a layer's inputs moved since some evaluations ago, "
         "√((Δμ)²+(Δσ)²)/σ, root mean square over its units. Batch norm holds the first two moments of what the activation gets, "
-        "so later layers see a steadier input (covariate shift); chart “drift of inputs” shows it over the run."
+        "so later layers see a steadier input (covariate shift); the chart “drift of inputs” shows it over the run, and m trains "
+        "the same run without batch norm beside this one (with it, where this has none), to compare."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "layer(-1)", "Layer before", show=False, priority=True, id="norm.before"),
@@ -201,9 +203,20 @@ def _drift(text: Text, monitor: Monitor) -> None:
     if len(looked) < 2:
         return
     then, now = looked[max(0, len(looked) - 1 - HISTORY)], looked[-1]
-    moved = [
+    text.append("drift of inputs ", "bold")
+    text.append(f"from step {then.step:,} to {now.step:,}, in σ, layer {_moved(then, now)}\n")
+    twin = list(monitor.twin.looked) if monitor.twin is not None else []
+    same = {each.step: each for each in twin}
+    if then.step in same and now.step in same and monitor.twin is not None:
+        text.append(f"{twin_name(monitor.twin)}: {_moved(same[then.step], same[now.step])}\n")
+    elif twin and monitor.twin is not None:
+        text.append(f"{twin_name(monitor.twin)} is at step {monitor.twin.step:,}\n", "dim")
+    elif monitor.twin is None:
+        text.append("m trains the same run without batch norm beside it\n", "dim")
+
+
+def _moved(then: Evaluated, now: Evaluated) -> str:
+    return "  ".join(
         f"{layer.layer}: {drift(before.input_mean, before.input_std, layer.input_mean, layer.input_std):.2f}"
         for before, layer in zip(then.layers, now.layers, strict=False)
-    ]
-    text.append("drift of inputs ", "bold")
-    text.append(f"since step {then.step:,}, in σ, layer {'  '.join(moved)}\n")
+    )

@@ -106,6 +106,7 @@ class EngineScreen(WorkbenchScreen):
                 )
             )
             self._engine = engine
+            self.monitor.loads()
             async for report in engine.reports():
                 self.post_message(Reported(report))
         except EngineDied as error:

@@ -26,7 +26,8 @@ from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.screens.help import HelpScreen
-from workbench.ui.screens.viewing import PANELS, ViewingScreen
+from workbench.ui.screens.twin import TwinScreen
+from workbench.ui.screens.viewing import PANELS
 from workbench.ui.settings import Layout, layout_path, write_layout
 from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor
@@ -38,7 +39,7 @@ LOOK_SECONDS = 0.5
 """How often the engine is asked for what is too dear to be told of by itself."""
 
 
-class TrainingScreen(ViewingScreen):
+class TrainingScreen(TwinScreen):
     """Babysits one run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

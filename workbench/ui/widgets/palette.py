@@ -63,6 +63,11 @@ def layer_marker(layer: int) -> str:
     return str(layer) if layer < 10 else chr(ord("a") + (layer - 10) % 26)
 
 
+def lowered(layer: int) -> str:
+    """A layer's digit as an index, for what is compared; from the tenth on ₊."""
+    return chr(ord("₀") + layer) if layer < 10 else "₊"
+
+
 def layer_hue(layer: int) -> Hue:
     """A layer's colour, from 1."""
     return LAYERS[(layer - 1) % len(LAYERS)]
