@@ -123,6 +123,7 @@ def echo(folder: Path, preset: Path, samples: int) -> None:
     terminal = Terminal([sys.executable, "-m", "workbench", str(preset), "--sessions", str(folder / "echo")])
     terminal.wait_for("steps/s")
     terminal.drain(3)
+    terminal.type("e")
     rng, times = random.Random(1), []
     while len(times) < samples:
         typed = ""

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from driving import SIZE, Driven, Open, settle
 from textual import events
+from textual.color import Color
 
 from workbench.ui.arrangement import Place
 from workbench.ui.monitor import Phase
@@ -200,6 +201,19 @@ async def test_the_layout_is_kept(workbench_app: Open, presets: Path, config_fol
         assert screen.query_one(FirstChart).quantity == "error"
         assert screen.laid_out().left == 41
         await it.until(lambda: screen.query_one(UnitsPanel).is_on_screen, "its panels")
+
+
+async def test_charts_have_the_ground_of_the_theme_that_was_kept(workbench_app: Open, presets: Path, config_folder: Path):
+    config_folder.mkdir()
+    (config_folder / "layout.toml").write_text('theme = "textual-light"\n')
+    async with workbench_app(presets / RUN) as it:
+        await paused(it)
+        chart = it.training.query_one(FirstChart).query_one(Chart)
+        await it.until(lambda: chart._span is not None, "drawn")
+        ground = Color.parse(it.app.theme_variables["surface"]).rgb
+        assert min(ground) > 128
+        grounds = {span.style.bgcolor.triplet for span in chart.render().spans if span.style.bgcolor is not None}
+        assert grounds == {ground}
 
 
 async def test_the_user_s_own_keys_count_and_help_says_them(workbench_app: Open, presets: Path, config_folder: Path):

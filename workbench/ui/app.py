@@ -46,7 +46,7 @@ class WorkbenchApp(App[None]):
         if self._hangup is not None:
             loop = asyncio.get_running_loop()
             self._hangup.watch(lambda: loop.call_soon_threadsafe(self.call_later, self.action_quit))
-        self._take_keys()
+        self.call_after_refresh(self._take_keys)
         self.install_screen(LibraryScreen(self._folder), "library")
         self.push_screen("library")
         if self._opened is not None:
@@ -84,10 +84,11 @@ class WorkbenchApp(App[None]):
         if layout.theme in self.available_themes:
             self.theme = layout.theme
         if isinstance(content, Session):
-            self.push_screen(TrainingScreen(content, opened.path, opened.path, *self._keeping, layout))
+            screen = TrainingScreen(content, opened.path, opened.path, *self._keeping, layout)
         else:
             session = Session(preset=content, seed=1)
-            self.push_screen(TrainingScreen(session, self._new_path(content.name), None, *self._keeping, layout))
+            screen = TrainingScreen(session, self._new_path(content.name), None, *self._keeping, layout)
+        self.call_next(self.push_screen, screen)  # once the theme's colours are known
 
     def _new_path(self, preset_name: str) -> Path:
         from workbench.session.errors import InputError
