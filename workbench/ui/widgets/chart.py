@@ -66,7 +66,7 @@ class Drawing:
     x_name: str = ""
 
 
-LABEL_ROWS = 3
+LABEL_ROWS, LABEL_WIDTH = 3, 5
 WHEEL, PAN = 1.5, 0.15
 LARGEST = 1e100
 """What is beyond is left out as if it were not finite: plotext multiplies before it divides, and would overflow."""
@@ -110,20 +110,21 @@ class Chart(PlotextPlot, can_focus=True):
         self._drawing = Drawing()
         self._drawn: tuple[object, Text] | None = None
         self._span: tuple[float, float] | None = None
+        self._first = LABEL_WIDTH + 1
         self._pressed: int | None = None
         self._dragged = False
 
     @property
     def columns(self) -> int:
         """How many points side by side the chart can tell apart."""
-        return max(8, self.size.width - 8)
+        return max(8, self.size.width - LABEL_WIDTH - 2)
 
     def _at(self, column: int) -> float | None:
         """The x of a column of the widget: the frame and the labels of the y axis are on the left."""
         if self._span is None:
             return None
         left, right = self._span
-        share = (column - (self.size.width - self.columns)) / max(1, self.columns - 1)
+        share = (column - self._first) / max(1, self.size.width - 2 - self._first)
         return left + share * (right - left) if 0 <= share <= 1 else None
 
     def on_mouse_down(self, event: MouseDown) -> None:
@@ -207,7 +208,10 @@ class Chart(PlotextPlot, can_focus=True):
         plot.xlim(left, right)
         plot.ylim(low, high)
         plot.xticks(*(_log_ticks(left, right) if drawing.powers else _ticks(left, right, max(2, self.size.width // 18))))
-        plot.yticks(*(_log_ticks(low, high) if drawing.log else _ticks(low, high, max(3, self.size.height * 2 // 5))))
+        places, labels = _log_ticks(low, high) if drawing.log else _ticks(low, high, max(3, self.size.height * 2 // 5))
+        labels = [f"{label:>{LABEL_WIDTH}}" for label in labels]  # so that a step is in the same column of all charts
+        self._first = max((len(label) for label in labels), default=LABEL_WIDTH) + 1
+        plot.yticks(places, labels)
         for level in levels:
             plot.hline(level, color=self._rgb(Hue.GREY))
         gaps = [x for x in drawing.gaps if left <= x <= right]
