@@ -175,10 +175,11 @@ class Recent:
         here = (steps >= first) & (steps <= last)
         steps, values = steps[here], self._values[here]
         good = np.isfinite(values)
-        bad, steps, values = steps[~good], steps[good], values[good]
-        edges = np.unique(np.arange(min(columns, len(steps))) * len(steps) // max(1, min(columns, len(steps))))
-        if not len(edges):
+        column = np.arange(len(steps)) * columns // max(1, len(steps))  # by steps: no column has both sides of a gap
+        bad, steps, values, column = steps[~good], steps[good], values[good], column[good]
+        if not len(steps):
             return Curve(steps, values, values, values, np.empty(0, np.int64), bad)
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(column)) + 1])
         count = np.diff(np.append(edges, len(steps)))
         return Curve(
             np.add.reduceat(steps, edges) / count, np.minimum.reduceat(values, edges), np.maximum.reduceat(values, edges),
