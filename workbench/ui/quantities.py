@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.engine.history import Curve, Series
-from workbench.hyperparameters import TABLE, Value
+from workbench.hyperparameters import TABLE, Bites, Kind, Value
 from workbench.nn.ewma import smooth
 from workbench.session.branches import parting
 from workbench.session.text import clean
@@ -281,9 +281,11 @@ def _number(value: Value) -> float:
 
 
 def _settings() -> Iterable[tuple[str, Quantity]]:
-    for name in ("batch_size", "l2", "keep_prob", "beta1", "beta2", "weight_decay", "clip_norm", "label_smoothing"):
-        if name in TABLE:
-            yield name, Quantity(f"{name.replace('_', ' ')} {TABLE[name].symbol or ''}".strip(), "", _value(name))
+    """Every number that can be edited while it trains, but α, which has a chart of what is in force."""
+    for name, spec in TABLE.items():
+        if spec.bites is Bites.STEP and spec.kind in (Kind.REAL, Kind.INTEGER) and name != "learning_rate":
+            greek = f" {spec.symbol}" if spec.symbol and not spec.symbol.isascii() else ""
+            yield name, Quantity(f"{name.replace('_', ' ').capitalize()}{greek}", "", _value(name))
 
 
 QUANTITIES: dict[str, Quantity] = {

@@ -43,7 +43,7 @@ class ChoiceScreen(ModalScreen[str], SettlingScreen[str]):
             box.border_title = self._title
             box.border_subtitle = "Enter chooses, Escape leaves it"
             yield Static(Text(self._text))
-            options = [Option(Text.assemble((f" {each.key}  ", "bold"), each.text), id=each.id) for each in self._answers]
+            options = [Option(Text.assemble((f" {each.key or ' '}  ", "bold"), each.text), id=each.id) for each in self._answers]
             yield OptionList(*options)
 
     def on_key(self, event: events.Key) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import SystemCommand
@@ -154,7 +155,8 @@ class ViewingScreen(TravelScreen):
         text = Text(" ", no_wrap=True)
         for place, name in zip(Place, names, strict=True):
             whole = self.app.size.width >= NARROW or place in now.shown
-            text.append(f" {place + 1} {name} " if whole else f" {place + 1} ", "reverse" if place in now.shown else "")
+            style = Style(reverse=place in now.shown, meta={"@click": f"screen.panel({int(place)})"})
+            text.append(f" {place + 1} {name} " if whole else f" {place + 1} ", style)
         return text
 
     def watch_panel(self, number: int) -> None:
@@ -238,10 +240,10 @@ class ViewingScreen(TravelScreen):
     def action_choose_quantity(self) -> None:
         """Ask what the chart should show."""
         chart = self.chart
-        keys = "123456789abcdefghijkmnoprsuvwxyz"
+        keys = iter("123456789abcdefghijklmnoprstuvwxyz")  # q leaves it
         answers = [
-            Answer(name, key, f"{each.title}{f' ({each.unit})' if each.unit else ''}")
-            for key, (name, each) in zip(keys, QUANTITIES.items(), strict=False)
+            Answer(name, next(keys, ""), f"{each.title} ({each.unit})" if each.unit else each.title)
+            for name, each in QUANTITIES.items()
         ]
 
         def chosen(answer: str | None) -> None:
