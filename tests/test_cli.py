@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
 
 from workbench.__main__ import main
 from workbench.session.replay import replay
@@ -422,7 +423,16 @@ def test_presets_are_listed_one_a_line(workbench: Command):
     assert "digits" in [line.split()[0] for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("command", ["presets", "hyperparameters"])
+def test_the_file_of_keys_that_is_printed_names_every_binding_and_changes_nothing(workbench: Command, tmp_path: Path):
+    done = workbench("keys", WORKBENCH_CONFIG=str(tmp_path / "config"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(tmp_path / "config" / "keys.toml") in done.stdout.splitlines()[0]
+    assert tomli.loads(done.stdout).get("keys", {}) == {}
+    for name in ("training.pause", "travel.undo", "view.zoom", "chart.in", "norm.sort", "model.next"):
+        assert f'"{name}"' in done.stdout
+
+
+@pytest.mark.parametrize("command", ["presets", "hyperparameters", "keys"])
 def test_it_is_quiet_when_nobody_reads_on(command: str):
     """`workbench presets | head -1`, with a reader that is gone for sure."""
     reading, writing = os.pipe()

@@ -211,3 +211,14 @@ def test_what_would_be_lost_by_quitting():
 
 def test_an_edit_before_the_first_step_would_be_lost_as_well():
     assert after(begun(), Paused(0), HyperparameterChanged(0, "l2", 0.0, 0.1)).unsaved
+
+
+def test_what_the_first_seconds_are_spent_on_is_said():
+    monitor = Monitor()
+    assert monitor.phase.value == "starting the engine"
+    monitor.loads()
+    assert monitor.phase.value == "loading the data"
+    monitor.take(begun(), 0.0)
+    assert monitor.phase is Phase.TRAINING
+    monitor.loads()
+    assert monitor.phase is Phase.TRAINING

@@ -15,7 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
 from workbench.runtime.orders import Look
-from workbench.runtime.reports import Begun, Looked, Report
+from workbench.runtime.reports import Arrived, Begun, Looked, Report
 from workbench.session.errors import SaveError
 from workbench.session.session import Session
 from workbench.session.text import clean
@@ -130,10 +130,12 @@ class TrainingScreen(TwinScreen):
         self._looking = self.send(Look(wanted))
 
     def heard(self, report: Report) -> None:
-        """A look was answered: the next may be taken."""
+        """A look was answered: the next may be taken. Elsewhere, everything is to be looked at again."""
         super().heard(report)
         if isinstance(report, (Looked, Begun)):
             self._looking = False
+        if isinstance(report, (Arrived, Begun)):
+            self._seen_at = None
 
     def _draw_status(self) -> None:
         monitor = self.monitor
@@ -159,7 +161,8 @@ class TrainingScreen(TwinScreen):
             return f"✗ {clean(monitor.trouble, 300)}. Press r to {how}."
         if monitor.finished is not None:
             test = f", test error {monitor.finished.test.error:.3g}" if monitor.finished.test else ""
-            return f"✓ finished after epoch {monitor.finished.epoch}{test}. Raise epochs and press space to go on; ctrl+s saves."
+            went = f"✓ finished after epoch {monitor.finished.epoch}{test}."
+            return f"{went} Raise epochs and press space to go on; 6: what next; g: to the best; q: save and quit."
         return clean(monitor.trouble, 300)
 
     # -- what the keys do ---------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def grey(values: Floats, low: float, high: float) -> Pixels:
 def diverging(values: Floats) -> Pixels:
     """Values (h, w) around 0: blue below, white at 0, orange above; the largest in size has the full colour."""
     finite = np.abs(values[np.isfinite(values)])
-    share = np.nan_to_num(values / (finite.max(initial=0.0) or 1.0))[..., None]
+    share = np.clip(np.nan_to_num(values / (finite.max(initial=0.0) or 1.0)), -1, 1)[..., None]
     ends = np.where(share < 0, np.array(NEGATIVE), np.array(POSITIVE))
     return _painted(values, np.array(ZERO) + np.abs(share) * (ends - np.array(ZERO)))
 
