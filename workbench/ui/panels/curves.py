@@ -116,7 +116,9 @@ class ChartPanel(Panel):
         unit = plot.unit if plot is not None and plot.unit else quantity.unit
         unit = f" ({unit})" if unit else ""
         view = self.view
-        part = "" if view.window is None else f" · last {view.window:,} steps" if view.end is None else " · part"
+        first, last = view.span(self._reach)
+        part = "" if view.window is None else f" · steps {first:,} to {last:,}"
+        part += "" if view.axis is Axis.STEP else f" by {view.axis}"
         self.border_title = f"{self.NUMBER} {quantity.title}{unit}{' log' if self.log_axis else ''}{part}"
         self.border_subtitle = plot.legend if plot is not None else ""
 
