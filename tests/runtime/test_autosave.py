@@ -33,6 +33,7 @@ from workbench.runtime.orders import (
     Undo,
 )
 from workbench.runtime.reports import Begun, Paused, Remark, Resumed, Saved, SaveFailed
+from workbench.runtime.wire import ORDERS
 from workbench.session.replay import replay
 from workbench.session.session import Session
 from workbench.session.store import load_session, read_session
@@ -162,8 +163,7 @@ async def test_there_and_back_is_nothing_new(paused: Begins, make_session: Calla
     make_session(10)
     path = tmp_path / "recorded.toml"
     talk = await paused(path=path, autosave=path, autosave_seconds=NEVER)
-    for order in (GoTo(4), Redo()):
-        talk.engine.send(order)
+    talk.engine._process.stdin.writelines(ORDERS.encode(order) for order in (GoTo(4), Redo()))  # at once: no time to save between
     await talk.told()
     session = read_session(path)
     assert (session.current, session.step, len(session.branches)) == ("main", 10, 1)

@@ -287,7 +287,7 @@ async def test_quitting_without_saving_takes_a_second_q(workbench_app: Open, pre
 async def test_the_offer_to_quit_without_saving_lapses(
     workbench_app: Open, presets: Path, impossible: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("workbench.ui.screens.engine.AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr("workbench.ui.screens.engine.AGAIN_SECONDS", 2.0)
     async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
         await it.until_trained(5)
         await it.press("q")
