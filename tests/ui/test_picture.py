@@ -40,3 +40,4 @@ def test_a_map_is_made_larger_and_smaller_by_its_nearest_places():
     values = np.array([[1, 2], [3, 4]])
     assert scaled(values, 4, 4).tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
     assert scaled(values, 1, 1).tolist() == [[1]]
+    assert scaled(values, 2, 4).tolist() == [[1, 1, 2, 2], [3, 3, 4, 4]], "rows and columns each in their own measure"
