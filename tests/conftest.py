@@ -14,8 +14,8 @@ import pytest
 from hypothesis import settings
 
 from workbench.engine.trainer import Trainer, Until
+from workbench.run.run import Run, new_trainer, scripted
 from workbench.session.preset import Preset, parse_preset
-from workbench.session.run import Run, new_trainer, scripted
 from workbench.session.session import Session
 
 settings.register_profile("same every time", derandomize=True, deadline=None, database=None)

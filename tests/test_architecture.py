@@ -23,10 +23,10 @@ WITHOUT = {
     "workbench.data.splits": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.engine.trainer": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.engine.history": SCREEN | FILES | PROCESSES | COMMAND,
-    "workbench.session.run": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
-    "workbench.runtime.engine": SCREEN | COMMAND,
+    "workbench.run.run": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
+    "workbench.runtime.connection": SCREEN | COMMAND,
     "workbench.runtime.__main__": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
-    "workbench.cli": SCREEN | {"numpy", "asyncio", "multiprocessing"},
+    "workbench.commands.cli": SCREEN | {"numpy", "asyncio", "multiprocessing"},
 }
 
 

@@ -20,7 +20,7 @@ import pytest
 import tomli
 
 from workbench.__main__ import main
-from workbench.session.replay import replay
+from workbench.run.replay import replay
 from workbench.session.store import load_session
 
 Done = subprocess.CompletedProcess[str]

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from workbench.session.replay import replay
-from workbench.session.run import Run
+from workbench.run.replay import replay
+from workbench.run.run import Run
 from workbench.session.store import load_session, read_session
 
 EXAMPLE = Path(__file__).parent.parent / "sessions" / "digits-rescued.toml"

@@ -17,9 +17,9 @@ from workbench.engine.history import StepsTaken
 from workbench.engine.state import State
 from workbench.engine.trainer import Until
 from workbench.optim.usage import unused_because
-from workbench.session.gradcheck import FINE, check_preset
+from workbench.run.gradcheck import FINE, check_preset
+from workbench.run.run import Run, scripted
 from workbench.session.preset import Preset, find_presets, load_preset, read_preset
-from workbench.session.run import Run, scripted
 from workbench.session.session import Session
 
 PROMISED = (

@@ -13,9 +13,9 @@ from workbench.engine.commands import Command, PassGuard, SetHyperparameter
 from workbench.engine.events import Diverged, StoppedEarly
 from workbench.engine.trainer import Until
 from workbench.hyperparameters import TABLE
+from workbench.run.replay import replay
+from workbench.run.run import Run
 from workbench.session.preset import Preset
-from workbench.session.replay import replay
-from workbench.session.run import Run
 from workbench.session.session import Session
 from workbench.session.store import read_session
 from workbench.session.timeline import hyperparameters_at, place_after, place_before, redoable, taking_back, undoable

@@ -13,12 +13,12 @@ import pytest
 from workbench.engine.events import Diverged, HyperparameterChanged, StepTaken
 from workbench.engine.guard import BestSoFar
 from workbench.engine.trainer import Until
-from workbench.session.notebook import parse_session, session_to_toml
+from workbench.run.recorder import FIRST_INTERVAL, MOST, Recorder
+from workbench.run.replay import Replay
+from workbench.run.replay import replay as replay_all
+from workbench.run.run import Run, scripted
+from workbench.session.format import parse_session, session_to_toml
 from workbench.session.preset import Preset
-from workbench.session.recorder import FIRST_INTERVAL, MOST, Recorder
-from workbench.session.replay import Replay
-from workbench.session.replay import replay as replay_all
-from workbench.session.run import Run, scripted
 from workbench.session.session import Branch, Edit, Mark, Place, Session
 from workbench.session.store import read_session
 from workbench.session.timeline import hyperparameters_at

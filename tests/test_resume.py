@@ -12,10 +12,10 @@ import pytest
 
 from workbench.engine.events import EpochEnded
 from workbench.engine.trainer import Trainer, Until
+from workbench.files.errors import CheckpointError
 from workbench.hyperparameters import TABLE
-from workbench.session.errors import CheckpointError
+from workbench.run.run import Run, scripted
 from workbench.session.preset import Preset
-from workbench.session.run import Run, scripted
 from workbench.session.session import Session
 from workbench.session.store import read_session
 

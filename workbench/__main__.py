@@ -10,8 +10,8 @@ def main() -> None:
     """Run the command line; whatever goes wrong, one line says so, and never a traceback."""
     import click
 
-    from workbench.cli import cli
-    from workbench.session.errors import CheckpointError, InputError, SaveError
+    from workbench.commands.cli import cli
+    from workbench.files.errors import CheckpointError, InputError, SaveError
 
     # Streams that whoever started us has closed are None.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
@@ -24,7 +24,7 @@ def main() -> None:
     except SaveError as error:
         _end(1, str(error))
     except click.ClickException as error:
-        from workbench.session.text import clean
+        from workbench.files.text import clean
 
         _end(2, clean(error.format_message(), 700))
     except click.Abort:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
+from workbench.files.errors import suggestion
+
 Scalar = float | int | str | bool
 Value = Scalar | tuple[float | int, ...]
 Section = TypeVar("Section", "DataSettings", "Architecture", "Hyperparameters")
@@ -433,12 +435,6 @@ def _rows() -> Iterator[Spec]:
 
 
 TABLE: Mapping[str, Spec] = {row.name: row for row in _rows()}
-
-
-def suggestion(name: str, known: object) -> str:
-    """`; did you mean NAME?` with the known name nearest to this one, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)  # type: ignore[call-overload]
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def find(name: str) -> tuple[Spec, int | None]:

@@ -36,7 +36,7 @@ HEADLESS = """
 import json, sys, time
 from pathlib import Path
 from workbench.session.preset import read_preset
-from workbench.session.run import Run
+from workbench.run.run import Run
 from workbench.session.session import Session
 preset, out, first, last = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 run = Run(Session(preset=read_preset(preset), seed=1))

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.engine.trainer import Until
+from workbench.run.run import Run, scripted
 from workbench.session.preset import parse_preset
-from workbench.session.run import Run, scripted
 from workbench.session.session import Place, Session
 from workbench.session.timeline import place_before
 

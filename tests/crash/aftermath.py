@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.engine.trainer import Until
-from workbench.session.lock import SessionLock
+from workbench.files.lock import SessionLock
+from workbench.run.replay import replay
+from workbench.run.run import Run, scripted
 from workbench.session.preset import parse_preset
-from workbench.session.replay import replay
-from workbench.session.run import Run, scripted
 from workbench.session.session import Place, Session
 from workbench.session.store import load_branch, read_session, sweep
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from aftermath import go, grow, two_branches  # the folder is not on the path of a process started with -P
 
-from workbench.session.run import Run
+from workbench.run.run import Run
 
 # Those that only look (stat, listdir) are left out: killed there, a process leaves what it leaves at the next of these.
 CALLS = (

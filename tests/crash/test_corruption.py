@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from aftermath import go, hashes, litter, load_all, new_session, two_branches
 
-from workbench.session.errors import CheckpointError, InputError
-from workbench.session.notebook import session_to_toml
+from workbench.files.errors import CheckpointError, InputError
+from workbench.run.run import CannotFollow, Run
+from workbench.session.format import session_to_toml
 from workbench.session.preset import parse_preset
-from workbench.session.run import CannotFollow, Run
 from workbench.session.session import Session
 from workbench.session.store import load_branch, load_session, read_session
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from aftermath import contents, go, grow, hashes, litter, load_all, put_back, save_under_lock, two_branches
 
-from workbench.session.errors import SaveError
-from workbench.session.notebook import session_to_toml
-from workbench.session.run import Run
+from workbench.files.errors import SaveError
+from workbench.run.run import Run
+from workbench.session.format import session_to_toml
 
 CALLS = ("mkdir", "open", "fchmod", "write", "fsync", "close", "replace", "unlink")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EDQUOT)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aftermath import Witness, contents, grow, load_all, put_back, two_branches
 
-from workbench.session.run import Run
+from workbench.run.run import Run
 
 Names = dict[str, "Inode"]
 

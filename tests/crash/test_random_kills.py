@@ -18,11 +18,11 @@ from aftermath import hashes, litter, load_all, new_session
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged, HyperparameterChanged, StoppedEarly
 from workbench.engine.history import StepsTaken
-from workbench.runtime.orders import Annotate, Begin, GoOn, GoTo, Order, Quit, Resume, Save, Switch, Undo
-from workbench.runtime.reports import Begun, Branches, Crashed, Refused, Report, Saved, SaveFailed
-from workbench.runtime.wire import LENGTH, ORDERS, REPORTS
-from workbench.session.notebook import session_to_toml
-from workbench.session.replay import replay
+from workbench.protocol.reports import Begun, Branches, Crashed, Refused, Report, Saved, SaveFailed
+from workbench.protocol.requests import Annotate, Begin, GoOn, GoTo, Order, Quit, Resume, Save, Switch, Undo
+from workbench.protocol.wire import LENGTH, ORDERS, REPORTS
+from workbench.run.replay import replay
+from workbench.session.format import session_to_toml
 
 SECONDS = 30.0
 """How long anything is waited for."""
@@ -212,8 +212,8 @@ def test_many_engines_that_are_killed_lose_nothing(tmp_path: Path, seed: int) ->
 APP = """
 import asyncio, pathlib, sys
 from workbench.engine.history import StepsTaken
-from workbench.runtime.engine import Engine
-from workbench.runtime.wire import ORDERS
+from workbench.runtime.connection import Engine
+from workbench.protocol.wire import ORDERS
 
 async def app():
     engine = await Engine.start()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import EpochEnded, StepTaken
 from workbench.engine.trainer import Trainer, Until
+from workbench.run.run import new_trainer, scripted
 from workbench.session.preset import parse_preset
-from workbench.session.run import new_trainer, scripted
 from workbench.session.session import Session
 
 

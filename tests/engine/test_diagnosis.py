@@ -17,8 +17,8 @@ from workbench.engine.history import History, StepsTaken
 from workbench.engine.trainer import Until
 from workbench.hyperparameters import TABLE, Hyperparameters, Value
 from workbench.optim.usage import unused_because
+from workbench.run.run import Run, scripted
 from workbench.session.preset import load_preset
-from workbench.session.run import Run, scripted
 from workbench.session.session import Session
 
 NOTHING = Histogram(0.0, 1.0, np.zeros(4, np.int64))

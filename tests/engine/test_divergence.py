@@ -12,7 +12,7 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Event, Finished, StepTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE
-from workbench.session.run import scripted
+from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 OPTIMIZERS = TABLE["optimizer"].choices

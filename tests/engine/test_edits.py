@@ -15,8 +15,8 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE, Bites, Hyperparameters, Kind
+from workbench.run.run import new_trainer, scripted
 from workbench.session.preset import parse_preset
-from workbench.session.run import new_trainer, scripted
 from workbench.session.session import Session
 
 MakeTrainer = Callable[..., Trainer]

@@ -17,8 +17,8 @@ from workbench.engine.events import Diverged, Event, Finished, GuardPassed, Step
 from workbench.engine.guard import BestSoFar, Guard
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE, Hyperparameters
+from workbench.run.run import Run, scripted
 from workbench.session.preset import Preset, find_presets, load_preset
-from workbench.session.run import Run, scripted
 from workbench.session.session import Session
 from workbench.session.store import read_session
 

@@ -8,7 +8,7 @@ import pytest
 from workbench.engine.events import Evaluated, Event, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE
-from workbench.session.run import scripted
+from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 OPTIMIZERS = TABLE["optimizer"].choices

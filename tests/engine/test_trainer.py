@@ -8,7 +8,7 @@ import pytest
 from workbench.engine.events import EpochEnded, Evaluated, Finished, StepTaken
 from workbench.engine.state import Snapshot, SnapshotMismatch
 from workbench.engine.trainer import Trainer, Until
-from workbench.session.run import scripted
+from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 

@@ -11,10 +11,10 @@ import pytest
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Evaluated, Finished
-from workbench.runtime.engine import Engine, EngineDied
-from workbench.runtime.orders import Begin, Order, RunTo, Save
-from workbench.runtime.reports import Begun, Paused, Report, Saved
-from workbench.session.notebook import session_to_toml
+from workbench.protocol.reports import Begun, Paused, Report, Saved
+from workbench.protocol.requests import Begin, Order, RunTo, Save
+from workbench.runtime.connection import Engine, EngineDied
+from workbench.session.format import session_to_toml
 from workbench.session.preset import Preset
 from workbench.session.session import Session
 from workbench.session.store import read_session

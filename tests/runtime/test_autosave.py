@@ -13,8 +13,8 @@ import pytest
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, HyperparameterChanged
 from workbench.engine.history import StepsTaken
-from workbench.runtime.engine import EngineDied
-from workbench.runtime.orders import (
+from workbench.protocol.reports import Begun, Paused, Remark, Resumed, Saved, SaveFailed
+from workbench.protocol.requests import (
     Adopt,
     Annotate,
     Begin,
@@ -32,9 +32,9 @@ from workbench.runtime.orders import (
     TakeStep,
     Undo,
 )
-from workbench.runtime.reports import Begun, Paused, Remark, Resumed, Saved, SaveFailed
-from workbench.runtime.wire import ORDERS
-from workbench.session.replay import replay
+from workbench.protocol.wire import ORDERS
+from workbench.run.replay import replay
+from workbench.runtime.connection import EngineDied
 from workbench.session.session import Session
 from workbench.session.store import load_session, read_session
 

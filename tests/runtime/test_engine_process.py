@@ -18,12 +18,12 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Finished, HyperparameterChanged
 from workbench.engine.history import Series, StepsTaken
 from workbench.engine.trainer import Trainer, Until
-from workbench.runtime.engine import GRACE_SECONDS, EngineDied
-from workbench.runtime.orders import Begin, Order, Pause, Quit, Resume, Save, TakeStep
-from workbench.runtime.reports import Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed
-from workbench.runtime.wire import LENGTH, ORDERS, REPORTS
-from workbench.session.replay import replay
-from workbench.session.run import Run, scripted
+from workbench.protocol.reports import Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed
+from workbench.protocol.requests import Begin, Order, Pause, Quit, Resume, Save, TakeStep
+from workbench.protocol.wire import LENGTH, ORDERS, REPORTS
+from workbench.run.replay import replay
+from workbench.run.run import Run, scripted
+from workbench.runtime.connection import GRACE_SECONDS, EngineDied
 from workbench.session.store import load_session, read_session
 
 # A conftest cannot be imported from, so its class is `Any` here.
@@ -402,9 +402,9 @@ def test_garbage_instead_of_the_first_order_ends_it():
 
 APP = """
 import asyncio, sys
-from workbench.runtime.engine import Engine
-from workbench.runtime.orders import Begin
-from workbench.runtime.reports import Begun
+from workbench.runtime.connection import Engine
+from workbench.protocol.requests import Begin
+from workbench.protocol.reports import Begun
 
 async def app():
     engine = await Engine.start()

@@ -15,10 +15,10 @@ from workbench.engine.events import Finished, HyperparameterChanged, StepTaken, 
 from workbench.engine.history import StepsTaken
 from workbench.engine.state import Snapshot
 from workbench.engine.trainer import Trainer, Until
+from workbench.protocol.reports import Begun, Branches, Exported, Paused, RateFound, Remark, Report, SaveFailed
+from workbench.protocol.requests import Begin, Export, FindRate, Pause, RunTo
+from workbench.run.run import scripted
 from workbench.runtime.forks import Forks
-from workbench.runtime.orders import Begin, Export, FindRate, Pause, RunTo
-from workbench.runtime.reports import Begun, Branches, Exported, Paused, RateFound, Remark, Report, SaveFailed
-from workbench.session.run import scripted
 from workbench.session.store import read_session
 
 # A conftest cannot be imported from, so its class is `Any` here.

@@ -15,7 +15,21 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged, Evaluated, Finished, GuardPassed, HyperparameterChanged, StoppedEarly
 from workbench.engine.history import Series, StepsTaken
 from workbench.engine.trainer import Trainer, Until
-from workbench.runtime.orders import (
+from workbench.protocol.reports import (
+    Arrived,
+    Begun,
+    Branches,
+    Exported,
+    Paused,
+    RateFound,
+    RateTried,
+    Remark,
+    Report,
+    Resumed,
+    SaveFailed,
+    Travelling,
+)
+from workbench.protocol.requests import (
     Adopt,
     Annotate,
     Begin,
@@ -36,24 +50,10 @@ from workbench.runtime.orders import (
     Undo,
     WritePreset,
 )
-from workbench.runtime.reports import (
-    Arrived,
-    Begun,
-    Branches,
-    Exported,
-    Paused,
-    RateFound,
-    RateTried,
-    Remark,
-    Report,
-    Resumed,
-    SaveFailed,
-    Travelling,
-)
-from workbench.session.notebook import session_to_toml
+from workbench.run.replay import replay
+from workbench.run.run import Run, scripted
+from workbench.session.format import session_to_toml
 from workbench.session.preset import Preset, read_preset
-from workbench.session.replay import replay
-from workbench.session.run import Run, scripted
 from workbench.session.session import Branch, Session
 from workbench.session.store import load_branch
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from workbench.files.errors import CheckpointError, SaveError
 from workbench.session import checkpoint as checkpoints
 from workbench.session.checkpoint import checksum, read_checkpoint, write_checkpoint
-from workbench.session.errors import CheckpointError, SaveError
 
 TYPES = st.sampled_from(["float64", "float32", "float16", "int64", "int32", "uint8", "bool"]).map(np.dtype)
 TENSORS = st.dictionaries(

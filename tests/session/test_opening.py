@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from workbench.files.errors import InputError
 from workbench.session import preset as presets
-from workbench.session.errors import InputError
-from workbench.session.notebook import session_to_toml
+from workbench.session.format import session_to_toml
 from workbench.session.opening import open_input
 from workbench.session.preset import Preset
 from workbench.session.session import Session

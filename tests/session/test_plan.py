@@ -13,10 +13,10 @@ import tomli
 from workbench.engine.commands import Planned
 from workbench.engine.events import HyperparameterChanged
 from workbench.engine.trainer import Until
-from workbench.session.errors import InputError
+from workbench.files.errors import InputError
+from workbench.run.replay import replay
+from workbench.run.run import Run, scripted
 from workbench.session.preset import Preset, parse_preset, preset_to_toml
-from workbench.session.replay import replay
-from workbench.session.run import Run, scripted
 from workbench.session.session import Place, Session
 from workbench.session.store import read_session
 from workbench.session.timeline import scheduled

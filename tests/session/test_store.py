@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workbench.files.errors import CheckpointError, InputError, SaveError
 from workbench.session.checkpoint import Tensors
-from workbench.session.errors import CheckpointError, InputError, SaveError
 from workbench.session.session import Edit, Result, Score, Session
 from workbench.session.store import fresh_name, list_sessions, load_session, read_session, save
 

@@ -18,8 +18,8 @@ from textual.widget import Widget
 import workbench.ui.app
 from workbench.ui.app import WorkbenchApp
 from workbench.ui.messages import Edited
-from workbench.ui.monitor import Monitor, Phase
 from workbench.ui.screens.training import TrainingScreen
+from workbench.ui.state.monitor import Monitor, Phase
 from workbench.ui.widgets.editor import Editor
 
 STYLES = Path(workbench.ui.app.__file__).with_name("workbench.tcss")

@@ -12,8 +12,8 @@ import numpy as np
 from workbench.engine.events import BatchNormStatistics, Evaluated, Histogram, LayerStatistics, Score
 from workbench.engine.history import History, StepsTaken
 from workbench.hyperparameters import Hyperparameters, Value, assign
-from workbench.runtime.reports import Begun, SeriesSent
-from workbench.ui.monitor import Monitor
+from workbench.protocol.reports import Begun, SeriesSent
+from workbench.ui.state.monitor import Monitor
 
 TRAIN_EXAMPLES = 1280
 STEPS_PER_EPOCH = 20  # with the default mini-batches of 64

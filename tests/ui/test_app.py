@@ -11,13 +11,13 @@ from driving import SIZE, Open, resize, settle
 from textual import events
 from textual.geometry import Size
 
-from workbench.session.replay import replay
+from workbench.run.replay import replay
 from workbench.session.store import list_sessions, read_session
-from workbench.ui.monitor import Phase
+from workbench.ui.dialogs.help import HelpScreen
 from workbench.ui.panels.panel import Panel
-from workbench.ui.screens.help import HelpScreen
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.training import TrainingScreen
+from workbench.ui.state.monitor import Phase
 
 # -- training and editing -----------------------------------------------------------------------------------------------
 

@@ -14,9 +14,9 @@ from driving import Bench, seen, settle
 from rich.text import Text
 from textual.pilot import Pilot
 
+from workbench.ui.state.palette import Hue
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
 from workbench.ui.widgets.histogram import histogram_lines
-from workbench.ui.widgets.palette import Hue
 
 SIZES = [(80, 20), (12, 4), (11, 4), (12, 3), (21, 3), (1, 1), (30, 5), (200, 60)]
 BIGGEST = 1.7e308

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 
 from workbench.engine.events import CommandRejected, HyperparameterChanged
 from workbench.hyperparameters import TABLE, Value
-from workbench.ui.monitor import Monitor
 from workbench.ui.panels.hyperparameters import HyperparameterPanel
+from workbench.ui.state.monitor import Monitor
 from workbench.ui.widgets.editor import Editor, rows_for
 
 SIZE = (40, 36)

@@ -10,13 +10,13 @@ from driving import SIZE, Driven, Open, settle
 from textual import events
 from textual.color import Color
 
-from workbench.ui.arrangement import Place
-from workbench.ui.monitor import Phase
 from workbench.ui.panels.curves import ChartPanel, FirstChart, SecondChart
 from workbench.ui.panels.diagnosis import DiagnosisPanel
 from workbench.ui.panels.model import ModelPanel
 from workbench.ui.panels.units import UnitsPanel
-from workbench.ui.view import Axis
+from workbench.ui.state.chart_view import Axis
+from workbench.ui.state.layout import Place
+from workbench.ui.state.monitor import Phase
 from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor

@@ -15,8 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from workbench.engine.events import Diverged, Evaluated, Finished, HyperparameterChanged, Score
-from workbench.runtime.reports import Paused, Resumed
-from workbench.ui.monitor import Entry, Monitor
+from workbench.protocol.reports import Paused, Resumed
 from workbench.ui.panels.curves import FirstChart, SecondChart, marks, numbers
 from workbench.ui.panels.diagnosis import DiagnosisPanel
 from workbench.ui.panels.layers import LayersPanel, compact
@@ -25,8 +24,9 @@ from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine, duration
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.panels.units import UnitsPanel
-from workbench.ui.quantities import QUANTITIES
-from workbench.ui.view import Axis, View
+from workbench.ui.state.chart_view import Axis, View
+from workbench.ui.state.monitor import Entry, Monitor
+from workbench.ui.state.quantities import QUANTITIES
 from workbench.ui.widgets.chart import Mark
 
 P = TypeVar("P", Panel, StatusLine)

@@ -12,7 +12,7 @@ from fed import FedApp, FedScreen
 from textual.pilot import Pilot
 
 from workbench.engine.events import Diverged, Finished, Score
-from workbench.runtime.reports import Paused
+from workbench.protocol.reports import Paused
 from workbench.ui.app import WorkbenchApp
 from workbench.ui.widgets.editor import Editor
 

@@ -10,17 +10,17 @@ from driving import Driven, Open
 from textual.widgets import DataTable, Input
 
 from workbench.engine.trainer import Until
+from workbench.run.replay import replay
+from workbench.run.run import Run
 from workbench.session.preset import read_preset
-from workbench.session.replay import replay
-from workbench.session.run import Run
 from workbench.session.session import Session
 from workbench.session.store import read_session
-from workbench.ui.monitor import Phase
-from workbench.ui.screens.branches import BranchesScreen
-from workbench.ui.screens.choice import ChoiceScreen
-from workbench.ui.screens.finder import FinderScreen
+from workbench.ui.dialogs.branches import BranchesScreen
+from workbench.ui.dialogs.choice import ChoiceScreen
+from workbench.ui.dialogs.finder import FinderScreen
+from workbench.ui.dialogs.whatif import WhatIfScreen
 from workbench.ui.screens.training import TrainingScreen
-from workbench.ui.screens.whatif import WhatIfScreen
+from workbench.ui.state.monitor import Phase
 from workbench.ui.widgets.cursor import StepCursor
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from workbench.data.dataset import DataError, Examples, Task
 from workbench.data.stratify import shares
-from workbench.hyperparameters import DataSettings, suggestion
+from workbench.files.errors import suggestion
+from workbench.hyperparameters import DataSettings
 from workbench.randomness import Purpose, generator
 
 Points = NDArray[np.float64]

@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 import msgspec
 
+from workbench.protocol.reports import Crashed, Report
+from workbench.protocol.requests import Order
+from workbench.protocol.wire import LENGTH, MAX_BYTES, ORDERS, REPORTS
 from workbench.runtime.crash import write_crash_report
 from workbench.runtime.host import Host
-from workbench.runtime.orders import Order
-from workbench.runtime.reports import Crashed, Report
-from workbench.runtime.wire import LENGTH, MAX_BYTES, ORDERS, REPORTS
 
 
 def read_orders(stream: BinaryIO, inbox: SimpleQueue[Order | None]) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged, Finished, StoppedEarly
-from workbench.runtime.engine import Engine, EngineDied
-from workbench.runtime.orders import Begin, FindRate, Order, RunTo
-from workbench.runtime.reports import RateFound, Refused, Report
+from workbench.protocol.reports import RateFound, Refused, Report
+from workbench.protocol.requests import Begin, FindRate, Order, RunTo
+from workbench.runtime.connection import Engine, EngineDied
 
 Changes = tuple[SetHyperparameter, ...]
 Listener = Callable[[int, Report], None]

@@ -20,11 +20,22 @@ from queue import Empty, SimpleQueue
 from workbench.engine.commands import Command, SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, HyperparameterChanged, StoppedEarly
 from workbench.engine.trainer import Until
+from workbench.files.errors import CheckpointError, InputError
 from workbench.hyperparameters import Value
-from workbench.runtime.errands import CalledOff, carry_out
-from workbench.runtime.keeper import Keeper
-from workbench.runtime.looks import look
-from workbench.runtime.orders import (
+from workbench.protocol.reports import (
+    Arrived,
+    Begun,
+    Branches,
+    BranchSent,
+    Paused,
+    Refused,
+    Remark,
+    Report,
+    Resumed,
+    SeriesSent,
+    Travelling,
+)
+from workbench.protocol.requests import (
     Adopt,
     Annotate,
     Begin,
@@ -43,23 +54,12 @@ from workbench.runtime.orders import (
     TakeStep,
     Undo,
 )
-from workbench.runtime.reports import (
-    Arrived,
-    Begun,
-    Branches,
-    BranchSent,
-    Paused,
-    Refused,
-    Remark,
-    Report,
-    Resumed,
-    SeriesSent,
-    Travelling,
-)
-from workbench.session.environment import blas_threads
-from workbench.session.errors import CheckpointError, InputError
-from workbench.session.notebook import parse_session
-from workbench.session.run import CannotFollow, Run
+from workbench.run.autosave import Keeper
+from workbench.run.environment import blas_threads
+from workbench.run.run import CannotFollow, Run
+from workbench.runtime.inspect import look
+from workbench.runtime.operations import CalledOff, carry_out
+from workbench.session.format import parse_session
 from workbench.session.store import read_session
 from workbench.session.timeline import redoable, taking_back, undoable
 

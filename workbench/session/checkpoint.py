@@ -16,8 +16,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from workbench.session.errors import CheckpointError, SaveError, reason_of
-from workbench.session.files import write_atomically
+from workbench.files.atomic import write_atomically
+from workbench.files.errors import CheckpointError, SaveError, reason_of
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 Facts = Mapping[str, str]

@@ -6,15 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.session.errors import InputError
-from workbench.session.notebook import is_session, session_from_table
+from workbench.files.errors import InputError
+from workbench.files.text import clean
+from workbench.files.toml import parse_toml, read_bounded
+from workbench.session.format import is_session, session_from_table
 from workbench.session.preset import MAX_BYTES as MAX_PRESET_BYTES
 from workbench.session.preset import Preset, find_presets, is_file, looks_like_path, parse_preset, unknown_name
 from workbench.session.session import Session
 from workbench.session.store import MAX_BYTES as MAX_SESSION_BYTES
 from workbench.session.store import list_sessions
-from workbench.session.text import clean
-from workbench.session.toml import parse_toml, read_bounded
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.engine.commands import Planned
+from workbench.files.toml import Reader, shown
 from workbench.hyperparameters import Bites, InvalidValue, Spec, UnknownName, Value, find
-from workbench.session.toml import Reader, shown
 
 
 def plan_from(reader: Reader) -> tuple[Planned, ...]:

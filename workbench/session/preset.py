@@ -17,6 +17,9 @@ from typing import Any, cast
 import workbench
 from workbench.data.sources import SOURCES
 from workbench.engine.commands import Planned
+from workbench.files.errors import InputError, Problems
+from workbench.files.text import clean
+from workbench.files.toml import Reader, Table, parse_toml, read_bounded, write_keys, write_table
 from workbench.hyperparameters import (
     SECTIONS,
     TABLE,
@@ -31,10 +34,7 @@ from workbench.hyperparameters import (
     conflicts,
     find,
 )
-from workbench.session.errors import InputError, Problems
 from workbench.session.plan import check_value, plan_from, plan_to_tables
-from workbench.session.text import clean
-from workbench.session.toml import Reader, Table, parse_toml, read_bounded, write_keys, write_table
 
 MAX_BYTES = 256 * 2**10
 MAX_TITLE = 200

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from workbench.files.atomic import write_atomically
+from workbench.files.errors import CheckpointError, InputError, SaveError, reason_of
+from workbench.files.lock import SessionLock
+from workbench.files.text import clean
+from workbench.files.toml import read_bounded
 from workbench.session.checkpoint import Facts, Tensors, checksum, read_checkpoint, write_checkpoint
-from workbench.session.errors import CheckpointError, InputError, SaveError, reason_of
-from workbench.session.files import write_atomically
-from workbench.session.lock import SessionLock
-from workbench.session.notebook import parse_session, session_to_toml
+from workbench.session.format import parse_session, session_to_toml
 from workbench.session.session import Session
-from workbench.session.text import clean
-from workbench.session.toml import read_bounded
 
 MAX_BYTES = 16 * 2**20
 _NUMBERED = re.compile(r"(.*?)(\d*)")

@@ -19,7 +19,7 @@ from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.screen import WorkbenchScreen
 
 if TYPE_CHECKING:
-    from workbench.runtime.hangup import Hangup
+    from workbench.runtime.shutdown import Hangup
     from workbench.session.opening import Opened
 
 
@@ -54,7 +54,7 @@ class WorkbenchApp(App[None]):
 
     def _take_keys(self) -> None:
         """The keys of the user's own file, if there is one."""
-        from workbench.ui.settings import keys_path, read_keys
+        from workbench.ui.preferences.settings import keys_path, read_keys
 
         path = keys_path()
         if path.exists():
@@ -75,8 +75,8 @@ class WorkbenchApp(App[None]):
 
     def _train(self, opened: Opened) -> None:
         from workbench.session.session import Session
+        from workbench.ui.preferences.settings import layout_path, read_layout
         from workbench.ui.screens.training import TrainingScreen
-        from workbench.ui.settings import layout_path, read_layout
 
         content = opened.content
         layout, problems = read_layout(layout_path())
@@ -91,7 +91,7 @@ class WorkbenchApp(App[None]):
         self.call_next(self.push_screen, screen)  # once the theme's colours are known
 
     def _new_path(self, preset_name: str) -> Path:
-        from workbench.session.errors import InputError
+        from workbench.files.errors import InputError
         from workbench.session.store import fresh_name
 
         try:

@@ -8,7 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:  # the first frame does not wait for what these import
     from workbench.hyperparameters import Value
-    from workbench.runtime.reports import Report
+    from workbench.protocol.reports import Report
     from workbench.session.opening import Opened
 
 

@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from workbench.session.text import clean
-from workbench.ui.monitor import GUARD, NOTE, Entry, Monitor, symbol
+from workbench.files.text import clean
 from workbench.ui.panels.panel import Panel
-from workbench.ui.quantities import QUANTITIES, Floats, Frame, Plot, Quantity
-from workbench.ui.view import Axis, View
+from workbench.ui.state.chart_view import Axis, View
+from workbench.ui.state.monitor import GUARD, NOTE, Entry, Monitor, symbol
+from workbench.ui.state.quantities import QUANTITIES, Floats, Frame, Plot, Quantity
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
 
 LONGEST_LABEL = 28

@@ -10,10 +10,10 @@ from textual.widgets.option_list import Option
 
 from workbench.engine.diagnosis import diagnose
 from workbench.engine.findings import Facts, Finding, Level
-from workbench.session.text import clean
+from workbench.files.text import clean
 from workbench.ui.messages import Suggested
-from workbench.ui.monitor import Monitor, shown, symbol
 from workbench.ui.panels.panel import Panel
+from workbench.ui.state.monitor import Monitor, shown, symbol
 
 SIGNS = {Level.GOOD: "✓", Level.NOTE: "·", Level.WARNING: "!", Level.BAD: "✗"}
 STYLES = {Level.GOOD: "", Level.NOTE: "", Level.WARNING: "bold", Level.BAD: "bold reverse"}

@@ -10,13 +10,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from workbench.files.text import clean
 from workbench.hyperparameters import Hyperparameters, Scale, Value, find
 from workbench.optim.optimizers import OPTIMIZERS
 from workbench.optim.schedules import SCHEDULES
 from workbench.optim.usage import unused_because
-from workbench.session.text import clean
-from workbench.ui.monitor import Monitor, shown
 from workbench.ui.panels.panel import Panel
+from workbench.ui.state.monitor import Monitor, shown
 from workbench.ui.widgets.editor import Editor
 
 

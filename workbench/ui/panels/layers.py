@@ -10,8 +10,8 @@ from textual.widget import Widget
 from textual.widgets import DataTable
 
 from workbench.engine.events import Histogram, LayerStatistics, Vector
-from workbench.ui.monitor import Monitor
 from workbench.ui.panels.panel import Panel
+from workbench.ui.state.monitor import Monitor
 from workbench.ui.widgets.histogram import histogram_lines
 
 NORM_COLUMNS = ("μ batch", "μ running", "σ² batch", "σ² running", "γ", "β")

@@ -13,13 +13,13 @@ from textual.color import Color
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from workbench.engine.seeing import Seen, Shown
-from workbench.runtime.orders import MODEL
-from workbench.session.text import clean
-from workbench.ui.monitor import Monitor
+from workbench.engine.predictions import Seen, Shown
+from workbench.files.text import clean
+from workbench.protocol.requests import MODEL
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
-from workbench.ui.widgets.palette import Hue, Rgb, rgb, style
+from workbench.ui.state.monitor import Monitor
+from workbench.ui.state.palette import Hue, Rgb, rgb, style
 from workbench.ui.widgets.picture import Floats, Pixels, diverging, grey, half_blocks, scaled, shades
 
 CLASS_HUES = (Hue.BLUE, Hue.ORANGE, Hue.GREEN, Hue.PURPLE, Hue.YELLOW, Hue.RED, Hue.NAVY, Hue.SILVER)

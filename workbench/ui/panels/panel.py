@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.containers import Vertical
 
-from workbench.ui.monitor import Monitor
+from workbench.ui.state.monitor import Monitor
 
 
 class Panel(Vertical):

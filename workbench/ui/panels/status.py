@@ -7,8 +7,8 @@ import math
 from rich.text import Text
 from textual.widgets import Static
 
-from workbench.session.text import clean
-from workbench.ui.monitor import Monitor, Phase
+from workbench.files.text import clean
+from workbench.ui.state.monitor import Monitor, Phase
 
 SYMBOLS = {
     Phase.STARTING: "…",

@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from workbench.session.text import clean
-from workbench.ui.monitor import GUARD, NOTE, PLAN, Entry, Monitor, symbol
+from workbench.files.text import clean
 from workbench.ui.panels.panel import Panel
+from workbench.ui.state.monitor import GUARD, NOTE, PLAN, Entry, Monitor, symbol
 
 SIGNS = {GUARD: "✗ guard", NOTE: "✎ note"}
 

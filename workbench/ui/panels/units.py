@@ -13,14 +13,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
+from workbench.engine.batchnorm_inspection import Normalization, drift
 from workbench.engine.events import BatchNormStatistics, Evaluated
-from workbench.engine.normalization import Normalization, drift
-from workbench.runtime.orders import NORMALIZATION
-from workbench.session.text import clean
-from workbench.ui.monitor import Monitor
+from workbench.files.text import clean
+from workbench.protocol.requests import NORMALIZATION
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
-from workbench.ui.quantities import twin_name
+from workbench.ui.state.monitor import Monitor
+from workbench.ui.state.quantities import twin_name
 from workbench.ui.widgets.sparkline import sparkline
 
 HISTORY = 9

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rich.text import Text
 
-from workbench.session.errors import InputError
+from workbench.files.errors import InputError
+from workbench.files.text import clean, clean_lines
 from workbench.session.opening import Opened, read_either
 from workbench.session.preset import Preset, find_presets
 from workbench.session.session import Session
 from workbench.session.store import list_sessions
-from workbench.session.text import clean, clean_lines
-from workbench.ui.monitor import shown
+from workbench.ui.state.monitor import shown
 
 Entry = tuple[Path, Text, Opened | InputError]
 

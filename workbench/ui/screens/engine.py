@@ -17,18 +17,18 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 
 from workbench.engine.commands import SetHyperparameter
-from workbench.runtime.engine import Engine, EngineDied
-from workbench.runtime.orders import Begin, Order, Pause, Resume, Save, TakeStep
-from workbench.runtime.reports import Begun, Crashed, Refused, Remark, Report, Saved, SaveFailed
-from workbench.session.errors import InputError
-from workbench.session.notebook import session_to_toml
+from workbench.files.errors import InputError
+from workbench.files.text import clean
+from workbench.protocol.reports import Begun, Crashed, Refused, Remark, Report, Saved, SaveFailed
+from workbench.protocol.requests import Begin, Order, Pause, Resume, Save, TakeStep
+from workbench.runtime.connection import Engine, EngineDied
+from workbench.session.format import session_to_toml
 from workbench.session.session import Note, Session
 from workbench.session.store import read_session
-from workbench.session.text import clean
+from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.messages import Edited, EngineLost, Reported
-from workbench.ui.monitor import GUARD, NOTE, Monitor, Phase
-from workbench.ui.screens.choice import Answer, ChoiceScreen
 from workbench.ui.screens.screen import WorkbenchScreen
+from workbench.ui.state.monitor import GUARD, NOTE, Monitor, Phase
 
 AGAIN_SECONDS = 15.0
 """How long a failed save may be passed over by the key that asked for it, pressed again."""

@@ -14,10 +14,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from workbench.session.errors import InputError
-from workbench.session.text import clean
+from workbench.files.errors import InputError
+from workbench.files.text import clean
+from workbench.ui.dialogs.help import HelpScreen
 from workbench.ui.messages import Chosen
-from workbench.ui.screens.help import HelpScreen
 from workbench.ui.screens.screen import WorkbenchScreen
 
 if TYPE_CHECKING:

@@ -14,21 +14,21 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
-from workbench.runtime.orders import Look
-from workbench.runtime.reports import Arrived, Begun, Looked, Report
-from workbench.session.errors import SaveError
+from workbench.files.errors import SaveError
+from workbench.files.text import clean
+from workbench.protocol.reports import Arrived, Begun, Looked, Report
+from workbench.protocol.requests import Look
 from workbench.session.session import Session
-from workbench.session.text import clean
-from workbench.ui.arrangement import LEFT, RIGHT, Place
+from workbench.ui.dialogs.help import HelpScreen
 from workbench.ui.messages import Suggested
-from workbench.ui.monitor import STOPPED, Monitor, Phase
 from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine
 from workbench.ui.panels.timeline import TimelinePanel
-from workbench.ui.screens.help import HelpScreen
+from workbench.ui.preferences.settings import Layout, layout_path, write_layout
 from workbench.ui.screens.twin import TwinScreen
 from workbench.ui.screens.viewing import PANELS
-from workbench.ui.settings import Layout, layout_path, write_layout
+from workbench.ui.state.layout import LEFT, RIGHT, Place
+from workbench.ui.state.monitor import STOPPED, Monitor, Phase
 from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor
 

@@ -12,8 +12,10 @@ from textual.binding import Binding, BindingType
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged
+from workbench.files.text import clean
 from workbench.hyperparameters import Value
-from workbench.runtime.orders import (
+from workbench.protocol.reports import Exported, Report
+from workbench.protocol.requests import (
     Adopt,
     Annotate,
     GoOn,
@@ -26,18 +28,16 @@ from workbench.runtime.orders import (
     Undo,
     WritePreset,
 )
-from workbench.runtime.reports import Exported, Report
 from workbench.session.session import Branch
-from workbench.session.text import clean
 from workbench.session.timeline import hyperparameters_at, place_before, undoable
-from workbench.ui.monitor import NOTE, STOPPED, Phase, shown, symbol
-from workbench.ui.screens.branches import BranchesScreen
-from workbench.ui.screens.choice import Answer, ChoiceScreen
+from workbench.ui.dialogs.branches import BranchesScreen
+from workbench.ui.dialogs.choice import Answer, ChoiceScreen
+from workbench.ui.dialogs.finder import FinderScreen
+from workbench.ui.dialogs.fork import ForkScreen
+from workbench.ui.dialogs.prompt import PromptScreen
+from workbench.ui.dialogs.whatif import WhatIfScreen
 from workbench.ui.screens.engine import EngineScreen
-from workbench.ui.screens.finder import FinderScreen
-from workbench.ui.screens.fork import ForkScreen
-from workbench.ui.screens.prompt import PromptScreen
-from workbench.ui.screens.whatif import WhatIfScreen
+from workbench.ui.state.monitor import NOTE, STOPPED, Phase, shown, symbol
 from workbench.ui.widgets.cursor import StepCursor
 
 LATE = 200

@@ -11,15 +11,15 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 
 from workbench.engine.events import Finished
+from workbench.files.text import clean
+from workbench.protocol.reports import Refused, Report
+from workbench.protocol.requests import Begin, RunTo
 from workbench.runtime.forks import ENDS, converse
-from workbench.runtime.orders import Begin, RunTo
-from workbench.runtime.reports import Refused, Report
-from workbench.session.notebook import session_to_toml
+from workbench.session.format import session_to_toml
 from workbench.session.session import Session
-from workbench.session.text import clean
 from workbench.session.timeline import scheduled
-from workbench.ui.monitor import Monitor
 from workbench.ui.screens.viewing import ViewingScreen
+from workbench.ui.state.monitor import Monitor
 
 
 class TwinScreen(ViewingScreen):

@@ -17,10 +17,10 @@ from textual.containers import Vertical
 from textual.reactive import reactive
 from textual.widgets import DataTable, Footer, OptionList, Static
 
-from workbench.session.errors import SaveError
-from workbench.session.files import write_atomically
-from workbench.session.text import clean
-from workbench.ui.arrangement import ABOUT, LEFT, LOWER_RIGHT, NARROW, RIGHT, Arrangement, Last, Place, arrange
+from workbench.files.atomic import write_atomically
+from workbench.files.errors import SaveError
+from workbench.files.text import clean
+from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.panels.curves import ChartPanel, FirstChart, SecondChart, numbers
 from workbench.ui.panels.diagnosis import DiagnosisPanel
 from workbench.ui.panels.hyperparameters import HyperparameterPanel
@@ -29,11 +29,11 @@ from workbench.ui.panels.model import ModelPanel
 from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.panels.units import UnitsPanel
-from workbench.ui.quantities import QUANTITIES
-from workbench.ui.screens.choice import Answer, ChoiceScreen
+from workbench.ui.preferences.settings import Layout
 from workbench.ui.screens.travel import TravelScreen
-from workbench.ui.settings import Layout
-from workbench.ui.view import Axis, View
+from workbench.ui.state.chart_view import Axis, View
+from workbench.ui.state.layout import ABOUT, LEFT, LOWER_RIGHT, NARROW, RIGHT, Arrangement, Last, Place, arrange
+from workbench.ui.state.quantities import QUANTITIES
 from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor

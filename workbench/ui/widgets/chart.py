@@ -16,7 +16,7 @@ from textual.events import Click, MouseDown, MouseScrollDown, MouseScrollLeft, M
 from textual.message import Message
 from textual_plotext import PlotextPlot
 
-from workbench.ui.widgets.palette import Hue, Rgb, rgb
+from workbench.ui.state.palette import Hue, Rgb, rgb
 
 
 @dataclass(frozen=True, slots=True)

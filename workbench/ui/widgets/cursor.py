@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from workbench.engine.history import Series
-from workbench.ui.monitor import Monitor, shown
+from workbench.ui.state.monitor import Monitor, shown
 
 PARTS = 100
 """An arrow moves by this part of the run, a page by a tenth of it."""

@@ -18,10 +18,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from workbench.files.text import clean
 from workbench.hyperparameters import TABLE, InvalidValue, Kind, Spec, Value, find
-from workbench.session.text import clean
 from workbench.ui.messages import Edited
-from workbench.ui.monitor import RowState, shown
+from workbench.ui.state.monitor import RowState, shown
 
 HEADINGS = {1: "tune first", 2: "then", 3: "later", 4: "almost never"}
 LABEL, VALUE = 16, 9

@@ -1,0 +1,1 @@
+"""What the two sides of a connection say to each other, as values."""

@@ -1,0 +1,219 @@
+"""What the engine process tells the app, in the past tense, besides the trainer's own events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.engine.batchnorm_inspection import Normalization
+from workbench.engine.events import (
+    CommandRejected,
+    Diverged,
+    EpochEnded,
+    Evaluated,
+    Finished,
+    GuardPassed,
+    HyperparameterChanged,
+    StoppedEarly,
+)
+from workbench.engine.history import Floats, StepsTaken
+from workbench.engine.predictions import Seen
+from workbench.hyperparameters import Value
+from workbench.session.session import Branch
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSent:
+    """One curve as it stands: a `Series.tensor`, flat."""
+
+    name: str
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The engine is ready, and what it works on.
+
+    Attributes:
+        step, epoch: where the run stands.
+        hyperparameters: name and value of each live one, edits included.
+        sizes: widths of the network's layers, inputs first.
+        parameters: how many parameters it has.
+        examples: of train, dev and test.
+        task: classes, binary or regression.
+        blas_threads: threads of the linear algebra.
+        history: the curves so far.
+        read_only: another workbench has the session: it can be looked at, and is not saved.
+    """
+
+    step: int
+    epoch: int
+    hyperparameters: dict[str, Value]
+    sizes: tuple[int, ...]
+    parameters: int
+    examples: tuple[int, ...]
+    task: str
+    blas_threads: int
+    history: tuple[SeriesSent, ...]
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The run stands at another place now: after `step` steps on another branch, with these hyperparameters and curves."""
+
+    step: int
+    epoch: int
+    progress: float
+    hyperparameters: dict[str, Value]
+    history: tuple[SeriesSent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Travelling:
+    """On the way to another place, `done` of `total` steps have been trained again."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSent:
+    """A branch without its state hashes, and the curves (dev cost and cost) of those that are not the current one."""
+
+    branch: Branch
+    curves: tuple[SeriesSent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """All branches of the session, and which is the current one; said whenever one has changed but for the steps it grows by.
+
+    `back` names the branch that redo goes back to, empty where there is none.
+    """
+
+    branches: tuple[BranchSent, ...]
+    current: str
+    back: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to tell the user; nothing was changed by it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateTried:
+    """The cost of mini-batches (n,) and the learning rates (n,) they were trained with, in order."""
+
+    learning_rate: Floats
+    cost: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class RateFound:
+    """All rates were tried, or the cost has run away; `steepest` is where the cost falls fastest, NaN where it never does.
+
+    `problem` says why none could be tried.
+    """
+
+    steepest: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The engine waits after `step` steps."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The engine trains again."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The session is on disk, whole, as of `step`; `asked` for, or by itself."""
+
+    path: str
+    step: int
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFailed:
+    """The session could not be saved; the file that was there before still is."""
+
+    path: str
+    reason: str
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was to be written to `path` is there: the run as it was after `step` steps and `edits` edits."""
+
+    path: str
+    step: int
+    edits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The session could not be begun; `problems` has a line for each reason.
+
+    `rebuild` says that only its checkpoint is lost: with `Begin.rebuild` it can be trained again.
+    """
+
+    problems: str
+    rebuild: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The engine failed in a way nobody foresaw; the report is in a file."""
+
+    report: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found after `step` steps: of batch norm, None where there is none; of the model, None where nobody asked."""
+
+    step: int
+    normalization: Normalization | None
+    seen: Seen | None
+
+
+Report = (
+    Begun
+    | Paused
+    | Resumed
+    | Saved
+    | SaveFailed
+    | Exported
+    | Refused
+    | Crashed
+    | Arrived
+    | Travelling
+    | Branches
+    | Remark
+    | RateTried
+    | RateFound
+    | Looked
+    | StepsTaken
+    | HyperparameterChanged
+    | GuardPassed
+    | CommandRejected
+    | EpochEnded
+    | Evaluated
+    | Diverged
+    | StoppedEarly
+    | Finished
+)

@@ -1,0 +1,73 @@
+"""Messages as bytes: a length, then MessagePack of [name, fields]. NumPy arrays travel as dtype, shape and raw bytes."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, get_args, get_origin
+
+import msgspec
+import numpy as np
+
+from workbench.protocol.reports import Report
+from workbench.protocol.requests import Order
+
+LENGTH = struct.Struct("<I")
+MAX_BYTES = 256 * 2**20
+
+_ARRAY = 1
+_DTYPES = {"<f4", "<f8", "<i8", "|u1", "|b1"}
+_DIMENSIONS = 3
+
+
+def _encode_array(value: object) -> msgspec.msgpack.Ext:
+    if not isinstance(value, np.ndarray) or value.ndim > _DIMENSIONS:
+        raise NotImplementedError(type(value).__name__)
+    head = value.dtype.str.encode() + struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)
+    return msgspec.msgpack.Ext(_ARRAY, head + np.ascontiguousarray(value).tobytes())
+
+
+def _decode_array(code: int, data: memoryview) -> object:
+    dtype = bytes(data[:3]).decode()
+    if code != _ARRAY or dtype not in _DTYPES or len(data) < 4 or data[3] > _DIMENSIONS:
+        raise ValueError(f"unknown extension {code}")
+    start = 4 + 4 * data[3]
+    shape = struct.unpack_from(f"<{data[3]}I", data[:start], 4)
+    return np.frombuffer(data[start:], dtype).reshape(shape).copy()  # in the message it lies at an odd address, which is slow
+
+
+def _accept_array(kind: Any, value: object) -> object:
+    if (get_origin(kind) or kind) is np.ndarray and isinstance(value, np.ndarray):
+        return value
+    raise NotImplementedError(f"expected an array, got {type(value).__name__}")
+
+
+class Codec:
+    """Both directions for the messages of one union."""
+
+    def __init__(self, messages: Any) -> None:
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
+        self._envelope = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
+        self._decoders = {
+            each.__name__: msgspec.msgpack.Decoder(each, dec_hook=_accept_array, ext_hook=_decode_array)
+            for each in get_args(messages)
+        }
+
+    def encode(self, message: object) -> bytes:
+        """One frame, its length included."""
+        body = self._encoder.encode((type(message).__name__, message))
+        return LENGTH.pack(len(body)) + body
+
+    def decode(self, body: bytes) -> Any:
+        """The message of one frame's body. Raises `msgspec.MsgspecError` for anything else."""
+        try:
+            name, fields = self._envelope.decode(body)
+            if name in self._decoders:
+                return self._decoders[name].decode(fields)
+        # Text that is not UTF-8, an array of another length, endless nesting.
+        except (ValueError, RecursionError, struct.error) as error:
+            raise msgspec.ValidationError(str(error)) from None
+        raise msgspec.ValidationError(f"unknown message {name!r}")
+
+
+ORDERS = Codec(Order)
+REPORTS = Codec(Report)

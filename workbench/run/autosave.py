@@ -1,0 +1,116 @@
+"""Keeps the run on disk: saves it when asked, by itself after edits and every so often, and under a lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from workbench.files.errors import InputError, SaveError
+from workbench.files.lock import SessionLock
+from workbench.protocol.reports import Report, Saved, SaveFailed
+from workbench.protocol.requests import Begin
+from workbench.run.run import Run
+from workbench.session.store import claim, sweep
+
+
+class Keeper:
+    """Saves one run. A session that another process holds is `read_only`: it is never written."""
+
+    def __init__(self, begin: Begin, send: Callable[[Report], None], clock: Callable[[], float]) -> None:
+        """Take the lock of the session, if it has a file."""
+        self._send, self._clock = send, clock
+        self._run: Run | None = None
+        self._target = Path(begin.autosave) if begin.autosave else None
+        self._seconds, self._last, self._failure = begin.autosave_seconds, clock(), ""
+        self._lock: SessionLock | None = None
+        self._stale = False
+        self.edited = False
+        """An edit was made that is not on disk yet."""
+        self.read_only = False
+        if begin.path and self._target is not None:
+            self.read_only = not self._take_lock(self._target)
+            self._target = None if self.read_only else self._target
+
+    def keep(self, run: Run) -> None:
+        """Save this run from now on."""
+        self._run = run
+
+    def _take_lock(self, path: Path) -> bool:
+        lock = SessionLock(path)
+        if not lock.acquire():
+            return False
+        self.release()
+        self._lock = lock
+        sweep(path)
+        return True
+
+    def release(self) -> None:
+        """Let others write the session."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to save; asked between any two steps."""
+        return self.edited or now - self._last >= self._seconds
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds until what is new is to be saved; None where nothing is."""
+        if self._target is None or self._run is None or not (self._stale or self._run.unsaved):
+            return None
+        return max(0.0, self._last + self._seconds - self._clock())
+
+    def save_if_new(self) -> None:
+        """Save by itself, where there is something new and a place for it. What fails is said once, and tried again."""
+        self.edited, self._last = False, self._clock()
+        if self._target is None or self._run is None or not (self._stale or self._run.unsaved):
+            return
+        try:
+            self._write(self._target, asked=False)
+        except (SaveError, InputError) as error:
+            if str(error) != self._failure:
+                self._failure = str(error)
+                self._send(SaveFailed(str(self._target), str(error), asked=False))
+
+    def save(self, path: str) -> None:
+        """Save because somebody asked for it."""
+        try:
+            if self.read_only:
+                raise SaveError(path, "opened read-only, because another workbench has this session open")
+            self._write(Path(path), asked=True)
+        except (SaveError, InputError) as error:
+            self._send(SaveFailed(path, str(error)))
+
+    def _write(self, path: Path, asked: bool) -> None:
+        assert self._run is not None
+        ours = self._target is not None and _same(path, self._target)
+        guest = None
+        if ours and self._lock is None:
+            path = self._target = self._found_free(path)
+        elif not ours and not _same(path, self._lock.path if self._lock else None):
+            guest = SessionLock(path)
+            if not guest.acquire():
+                raise SaveError(path, "another workbench has this session open")
+        try:
+            session = self._run.save(path, scored=asked)
+        finally:
+            if guest is not None:
+                guest.release()
+        self._failure, self._stale = "", not ours and self._target is not None
+        self._send(Saved(str(path), session.step, asked))
+
+    def _found_free(self, path: Path) -> Path:
+        """The name for a new session: the one it was given, or the next where somebody has taken that meanwhile."""
+        if self._take_lock(path):
+            if not path.is_file():
+                return path
+            self.release()
+        assert self._run is not None
+        self._lock = claim(path.parent, self._run.session.preset.name)
+        return path.with_name(self._lock.path.name)
+
+
+def _same(one: Path, other: Path | None) -> bool:
+    return other is not None and os.path.realpath(one) == os.path.realpath(other)

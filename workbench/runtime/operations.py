@@ -1,0 +1,154 @@
+"""What is done to a run between two spells of training: going elsewhere, and what concerns its branches and files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from workbench.engine.commands import Command, PassGuard
+from workbench.engine.rate_finder import steepest, try_rates
+from workbench.engine.trainer import Until
+from workbench.files.atomic import write_atomically
+from workbench.files.errors import SaveError
+from workbench.protocol.reports import Exported, RateFound, RateTried, Remark, Report, SaveFailed
+from workbench.protocol.requests import (
+    Adopt,
+    Annotate,
+    Delete,
+    Describe,
+    Export,
+    FindRate,
+    GoOn,
+    GoTo,
+    GoToBest,
+    Order,
+    Redo,
+    Rename,
+    RunTo,
+    Switch,
+    Undo,
+    WritePreset,
+)
+from workbench.run.run import CannotFollow, Run
+from workbench.session.preset import preset_to_toml
+from workbench.session.session import Place
+from workbench.session.timeline import place_before, scheduled, undoable
+
+
+class CalledOff(Exception):
+    """Somebody did not want to wait for the end of a journey."""
+
+    def __init__(self) -> None:
+        super().__init__("called off on the way")
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """How training goes on after an errand.
+
+    Attributes:
+        commands: to be given before the next step.
+        trains: whether it trains on; None leaves that as it was.
+        until: where it ends.
+    """
+
+    commands: tuple[Command, ...] = ()
+    trains: bool | None = None
+    until: Until | None = None
+
+
+def carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward:
+    """Do what was ordered; what goes wrong is reported, and the run is as it was then."""
+    try:
+        return _carry_out(order, run, send)
+    except SaveError as error:
+        send(SaveFailed(error.path, str(error)))
+    except (LookupError, ValueError, CannotFollow, CalledOff) as error:
+        send(Remark(f"Not done: {error}"))
+    return Onward()
+
+
+def _carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward:
+    branch = run.session.branch
+    match order:
+        case Undo():
+            number = undoable(branch.edits)
+            if not number:
+                raise ValueError("there is no edit to undo")
+            run.go_to(Place(branch.edits[number - 1].step, number - 1))
+        case Redo():
+            run.switch(run.left)
+        case GoTo(step=step):
+            reach = run.session.named(run.left) if run.left else branch
+            if not 0 <= step <= reach.step:
+                raise ValueError(f"step {step:,}: expected one from 0 to {reach.step:,}")
+            run.go_to(place_before(reach, step) if step < reach.step else reach.tip)
+        case GoToBest():
+            if branch.best is None:
+                raise ValueError("no dev cost was measured yet, so there is no best")
+            run.go_to(place_before(branch, branch.best.step))
+        case GoOn():
+            run.pass_guard()
+            return Onward((PassGuard(),), trains=True)
+        case Adopt(step=step, edits=edits, changes=changes):
+            run.go_to(Place(step, edits))
+            return Onward(changes)
+        case RunTo(step=step):
+            return Onward(trains=True, until=Until(steps=step))
+        case Switch(branch=name):
+            run.switch(name)
+        case Rename(branch=name, name=to):
+            run.rename(name, to)
+            return Onward()
+        case Describe(branch=name, note=note):
+            run.describe(name, note)
+            return Onward()
+        case Delete(branch=name):
+            run.delete(name)
+            return Onward()
+        case Annotate(step=step, text=text, edit=edit):
+            run.annotate(step, text, edit)
+            return Onward()
+        case Export(path=path, step=step):
+            place = run.place if step < 0 or step >= branch.step else place_before(branch, step)
+            if Path(path).parent.exists():  # else whoever asked has left, and taken the folder along
+                run.export(place, Path(path))
+                send(Exported(path, place.step, place.edits))
+            return Onward()
+        case WritePreset(path=path) if Path(path).exists():
+            raise ValueError(f"{path} is there already")
+        case WritePreset(path=path, names=names):
+            if any(stop.passed for stop in branch.stops):
+                send(Remark("The guard was passed on the way. No preset can do that: trained by it, the run stops there."))
+            write_atomically(path, preset_to_toml(scheduled(run.session, names, Path(path).stem)).encode())
+            send(Exported(path, run.place.step, run.place.edits))
+            return Onward()
+        case FindRate(low=low, high=high, steps=steps):
+            if not (0.0 < low < high < math.inf and 2 <= steps <= 1_000_000):
+                send(RateFound(math.nan, "the rates must rise from above 0, in 2 to 1,000,000 steps"))
+            else:
+                for report in _find_rate(order, run):
+                    send(report)
+            return Onward()
+        case _:
+            raise ValueError(f"{type(order).__name__} cannot be done now")
+    return Onward(trains=False)
+
+
+def _find_rate(order: FindRate, run: Run) -> Iterator[Report]:
+    rates: list[float] = []
+    costs: list[float] = []
+    sent = 0
+    for rate, cost in try_rates(run.trainer, order.low, order.high, order.steps):
+        rates.append(rate)
+        costs.append(cost)
+        if len(rates) - sent >= max(1, order.steps // 20):
+            yield RateTried(np.array(rates[sent:]), np.array(costs[sent:]))
+            sent = len(rates)
+    if rates[sent:]:
+        yield RateTried(np.array(rates[sent:]), np.array(costs[sent:]))
+    yield RateFound(steepest(np.array(rates), np.array(costs)))

@@ -1,0 +1,201 @@
+"""The tree of branches, and what can be done with each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static, Tree
+from textual.widgets.tree import TreeNode
+
+from workbench.files.text import clean
+from workbench.protocol.requests import Delete, Describe, Rename, Switch
+from workbench.session.session import Branch
+from workbench.ui.dialogs.choice import Answer, ChoiceScreen
+from workbench.ui.dialogs.prompt import PromptScreen
+from workbench.ui.screens.screen import SettlingScreen
+from workbench.ui.state.monitor import Monitor, shown, symbol
+from workbench.ui.state.palette import branch_hue, branch_marker, style
+
+if TYPE_CHECKING:
+    from workbench.ui.screens.travel import TravelScreen
+
+
+class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
+    """The tree on the left, the chosen branch on the right."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "switch", "Switch to it", priority=True),
+        Binding("c", "compare", "Compare"),
+        Binding("m", "rename", "Rename"),
+        Binding("n", "note", "Note"),
+        Binding("d", "delete", "Delete"),
+        Binding("escape,q,v", "dismiss", "Close", key_display="esc"),
+    ]
+
+    def __init__(self, below: TravelScreen) -> None:
+        """The branches of the run on the screen `below`."""
+        super().__init__()
+        self._below = below
+        self._told: object = None
+        self._branch_nodes: dict[str | None, TreeNode[str]] = {}
+
+    @property
+    def _monitor(self) -> Monitor:
+        return self._below.monitor
+
+    def compose(self) -> ComposeResult:
+        """Tree, description, keys."""
+        with Vertical(id="branches") as box:
+            box.border_title = "Branches"
+            with Horizontal():
+                yield Tree[str](Text("preset"), id="tree")
+                with VerticalScroll(can_focus=False):
+                    yield Static(Text(""), id="branch")
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Fill it in, and look now and then whether something has changed."""
+        tree = self.query_one(Tree)
+        tree.show_root = False
+        tree.auto_expand = False
+        self._refresh()
+        tree.focus()
+        self.set_interval(0.2, self._refresh)
+
+    def _refresh(self) -> None:
+        monitor = self._monitor
+        tree: Tree[str] = self.query_one(Tree)
+        told = (tuple(monitor.branches.values()), monitor.current, monitor.compared)
+        if told == self._told:
+            self._branch_nodes[monitor.current].set_label(self._label(monitor.branches[monitor.current]))
+            return
+        self._told = told
+        chosen, line = self._chosen_name or monitor.current, tree.cursor_line
+        tree.clear()
+        tree.cursor_line = -1
+        nodes: dict[str | None, TreeNode[str]] = {None: tree.root}
+        for branch in monitor.branches.values():
+            nodes[branch.name] = nodes.get(branch.parent, tree.root).add(self._label(branch), data=branch.name, expand=True)
+        self._branch_nodes = nodes
+        tree.root.expand()
+        there = tree.get_node_at_line(line)  # of a branch that was renamed, or the one after a branch that was deleted
+        tree.move_cursor(nodes.get(chosen) or there or nodes[monitor.current])
+        self._describe()
+
+    def _label(self, branch: Branch) -> Text:
+        monitor = self._monitor
+        here = branch.name == monitor.current
+        text = Text("● " if here else "  ", "bold" if here else "")
+        if branch.name in monitor.compared:
+            number = list(monitor.branches).index(branch.name)
+            text.append(f"{branch_marker(number)} ", style(branch_hue(number), self.app.current_theme.dark))
+        text.append(clean(branch.name, 30))
+        text.append(f"  step {monitor.step if here else branch.step:,}", "dim")
+        best = monitor.best if here else branch.best
+        if best is not None:
+            text.append(f"  best dev {best.cost:.4g}", "dim")
+        own = [edit for edit in (monitor.edits if here else branch.edits) if edit.step >= branch.fork][-2:]
+        if own:
+            text.append("  " + ", ".join(f"{symbol(edit.name)} {shown(edit.new)}" for edit in own), "italic")
+        return text
+
+    @property
+    def _chosen_name(self) -> str | None:
+        node = self.query_one(Tree).cursor_node
+        return node.data if node is not None else None
+
+    @property
+    def _chosen(self) -> Branch | None:
+        return self._monitor.branches.get(self._chosen_name or "")
+
+    @on(Tree.NodeHighlighted)
+    def _describe(self) -> None:
+        branch, monitor = self._chosen, self._monitor
+        if branch is None:
+            return
+        here = branch.name == monitor.current
+        text = Text()
+        text.append(f"{clean(branch.name, 60)}\n", "bold")
+        text.append("where you are\n" if here else "")
+        if branch.parent is not None:
+            text.append(f"left {clean(branch.parent, 60)} after step {branch.fork:,}\n")
+        text.append(f"step {monitor.step if here else branch.step:,}\n")
+        if branch.result is not None:
+            for name in ("train", "dev", "test"):
+                score = getattr(branch.result, name)
+                if score is not None:
+                    text.append(f"{name:<6} cost {score.cost:.4g}  error {score.error:.4g}\n")
+        if branch.note:
+            text.append(f"\n{clean(branch.note, 500)}\n", "italic")
+        text.append("\nEdits\n", "bold")
+        edits = monitor.edits if here else branch.edits
+        for edit in edits[-30:]:
+            shared = "dim" if edit.step < branch.fork else ""
+            text.append(f"{edit.step:>8,}  {clean(symbol(edit.name), 20)} {shown(edit.old)} → {shown(edit.new)}\n", shared)
+        if not edits:
+            text.append("none\n", "dim")
+        self.query_one("#branch", Static).update(text)
+
+    # -- what the keys do ---------------------------------------------------------------------------------------------
+
+    def action_switch(self) -> None:
+        """Go to the tip of the chosen branch."""
+        if self._chosen is not None:
+            if self._chosen.name != self._monitor.current:
+                self._below.send(Switch(self._chosen.name))
+            self.dismiss()
+
+    def action_compare(self) -> None:
+        """Draw the chosen branch beside the current one, or no more."""
+        branch, monitor = self._chosen, self._monitor
+        if branch is not None and branch.name != monitor.current:
+            others = tuple(name for name in monitor.compared if name != branch.name)
+            monitor.compared = others if branch.name in monitor.compared else (*others, branch.name)
+            monitor.revision += 1
+            self._refresh()
+
+    def action_rename(self) -> None:
+        """Ask for another name."""
+        branch = self._chosen
+        if branch is not None:
+
+            def typed(name: str | None) -> None:
+                if name:
+                    self._below.send(Rename(branch.name, name))
+
+            self.app.push_screen(PromptScreen("Rename", f"Another name for {clean(branch.name, 60)}:", branch.name, 60), typed)
+
+    def action_note(self) -> None:
+        """Ask for a note."""
+        branch = self._chosen
+        if branch is not None:
+
+            def typed(note: str | None) -> None:
+                if note is not None:
+                    self._below.send(Describe(branch.name, note))
+
+            self.app.push_screen(PromptScreen("Note", f"About {clean(branch.name, 60)}:", branch.note), typed)
+
+    def action_delete(self) -> None:
+        """Ask, then delete."""
+        branch = self._chosen
+        if branch is None:
+            return
+        if branch.name == self._monitor.current:
+            self.notify("The branch one stands on cannot be deleted. Switch to another first.", severity="warning")
+            return
+        steps = branch.step - branch.fork
+        text = f"{clean(branch.name, 60)} has {steps:,} steps of its own. Deleted, it cannot be brought back."
+
+        def chosen(answer: str | None) -> None:
+            if answer == "delete":
+                self._below.send(Delete(branch.name))
+
+        answers = (Answer("", "k", "keep it"), Answer("delete", "d", "delete it"))
+        self.app.push_screen(ChoiceScreen("Delete a branch", text, answers), chosen)

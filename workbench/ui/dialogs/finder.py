@@ -1,0 +1,152 @@
+"""The learning-rate finder: cost against α as α rises, and where it falls fastest."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer, Input, Static
+
+from workbench.engine.commands import SetHyperparameter
+from workbench.engine.rate_finder import BETA
+from workbench.files.text import clean
+from workbench.hyperparameters import TABLE, InvalidValue
+from workbench.nn.ewma import smooth
+from workbench.protocol.reports import RateFound, RateTried, Refused, Report
+from workbench.protocol.requests import Adopt, FindRate
+from workbench.ui.dialogs.fork import ForkScreen
+from workbench.ui.state.monitor import shown
+from workbench.ui.state.palette import Hue
+from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
+
+if TYPE_CHECKING:
+    from workbench.ui.screens.travel import TravelScreen
+
+LOW, HIGH, STEPS = "1e-6", "1", "150"
+HOW = "α rises from the first value to the second over so many steps, in a copy of the run. Enter begins."
+
+
+class FinderScreen(ForkScreen):
+    """Three numbers, then a curve; returns the rate that is adopted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "adopt", "Adopt α"),
+        Binding("left", "move(-1)", "Lower"),
+        Binding("right", "move(1)", "Higher"),
+        Binding("escape", "dismiss(None)", "Drop it", key_display="esc"),
+    ]
+
+    def __init__(self, below: TravelScreen, step: int | None) -> None:
+        """Try from where the run of `below` stands, or from an earlier step."""
+        super().__init__(below, step)
+        self._order = FindRate(0.0, 0.0, 0)
+        self._rates: list[float] = []
+        self._costs: list[float] = []
+        self._chosen = math.nan
+
+    def compose(self) -> ComposeResult:
+        """The numbers and the chart."""
+        with Vertical(id="finder") as box:
+            box.border_title = "Learning-rate finder"
+            yield Static(Text(HOW), id="finder-how")
+            with Horizontal(id="finder-form"):
+                yield Input(LOW, id="finder-low", max_length=12)
+                yield Input(HIGH, id="finder-high", max_length=12)
+                yield Input(STEPS, id="finder-steps", type="integer", max_length=6)
+            yield Chart(id="finder-chart")
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin with the numbers."""
+        chart = self.query_one(Chart)
+        chart.border_title = "Cost against α (log): · each mini-batch  ━ smoothed"
+        chart.draw(Drawing(empty="  nothing is tried yet"))
+        for id, title in (("low", "from α"), ("high", "to α"), ("steps", "steps")):
+            self.query_one(f"#finder-{id}").border_title = title
+        self.query_one("#finder-low", Input).focus()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        spec = TABLE["learning_rate"]
+        try:
+            ends = [self.query_one(f"#finder-{end}", Input).value for end in ("low", "high")]
+            low, high = (float(str(spec.check(spec.parse(end)))) for end in ends)
+            steps = self.query_one("#finder-steps", Input).value
+            if not (steps.isascii() and steps.isdigit() and 10 <= int(steps) <= 100_000):
+                raise InvalidValue(f"{clean(steps, 20) or 'steps'}: expected a number of steps from 10 to 100,000")
+            if not low < high:
+                raise InvalidValue("expected the second rate to be above the first")
+        except InvalidValue as error:
+            self._say(f"✗ {error}")
+            return
+        self._order = FindRate(low, high, int(steps))
+        self.query_one(Chart).focus()
+        self._say("Trying …")
+        self.depart()
+
+    def _say(self, text: str) -> None:
+        self.query_one("#finder-how", Static).update(Text(clean(text, 400)))
+
+    def begin(self) -> None:
+        """Try the rates."""
+        self._try()
+
+    def fail(self, reason: str) -> None:
+        """There is nowhere to try them."""
+        self._say(f"✗ {reason}")
+
+    @work(exclusive=True, exit_on_error=False)
+    async def _try(self) -> None:
+        assert self.room is not None
+        await self.room.find_rate(self._order, self._heard)
+
+    def _heard(self, report: Report) -> None:
+        match report:
+            case RateTried():
+                self._rates += report.learning_rate.tolist()
+                self._costs += report.cost.tolist()
+                self._draw()
+            case RateFound(problem=problem) if problem:
+                self._say(f"✗ {problem}")
+            case RateFound(steepest=steepest):
+                self._found(steepest)
+            case Refused(problems=problems):
+                self._say(f"✗ {problems}")
+            case _:
+                pass
+
+    def _found(self, steepest: float) -> None:
+        if math.isfinite(steepest):
+            self._chosen = float(f"{steepest:.2g}")
+            self._say(f"The cost falls fastest at α = {shown(self._chosen)}. ← → move, Enter adopts it, Escape drops it.")
+        elif self._rates:
+            self._chosen = float(f"{self._rates[int(np.argmin(self._costs))]:.2g}")
+            self._say("The cost falls nowhere: these rates are too small, too large, or there is nothing left to learn.")
+        else:
+            self._say("✗ Even the first rate gave no finite cost.")
+        self._draw()
+
+    def _draw(self) -> None:
+        logs = np.log10(self._rates)
+        smoothed = smooth(np.array(self._costs), BETA)[1]
+        lines = (Line(logs.tolist(), self._costs, "·", Hue.GREY), Line(logs.tolist(), smoothed.tolist(), "braille", Hue.BLUE))
+        marks = (Mark(math.log10(self._chosen), f"α {shown(self._chosen)}"),) if math.isfinite(self._chosen) else ()
+        self.query_one(Chart).draw(Drawing(lines, marks, powers=True))
+
+    def action_move(self, by: int) -> None:
+        """Choose a lower or a higher rate."""
+        if math.isfinite(self._chosen):
+            self._chosen = float(str(TABLE["learning_rate"].stepped(self._chosen, by)))
+            self._draw()
+
+    def action_adopt(self) -> None:
+        """Take the chosen rate over."""
+        if self.origin is not None and math.isfinite(self._chosen):
+            change = SetHyperparameter("learning_rate", self._chosen)
+            self.dismiss(Adopt(self.origin.step, self.origin.edits, (change,)))

@@ -1,0 +1,211 @@
+"""What if: copies of the run with other values, trained side by side on the same mini-batches, and compared."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import DataTable, Footer, Input, Static
+
+from workbench.files.text import clean
+from workbench.hyperparameters import Value
+from workbench.protocol.reports import Report
+from workbench.protocol.requests import Adopt
+from workbench.ui.dialogs.fork import ForkScreen
+from workbench.ui.state.comparison import CannotFork, Changes, Fork, difference, gap_curve, parse_forks
+from workbench.ui.state.monitor import shown, symbol
+from workbench.ui.state.palette import branch_hue, branch_marker, style
+from workbench.ui.state.quantities import lettered
+from workbench.ui.widgets.chart import Chart, Drawing, Line
+
+if TYPE_CHECKING:
+    from workbench.ui.screens.travel import TravelScreen
+
+STEPS = 200
+BETA = 0.9
+SUGGESTION = "learning_rate=/3; -; learning_rate=x3"
+COLUMNS = ("", "what", "state", "cost", "less parent", "dev cost", "less parent ")
+HOW = "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes to the steps."
+
+
+class WhatIfScreen(ForkScreen):
+    """A line to say what to try, then curves and a table; returns what is adopted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "adopt", "Adopt it"),
+        Binding("escape", "dismiss(None)", "Drop all", key_display="esc"),
+    ]
+
+    def __init__(self, below: TravelScreen, step: int | None) -> None:
+        """Fork from where the run of `below` stands, or from an earlier step."""
+        super().__init__(below, step)
+        self._values = self.values
+        self._forks: list[Fork] = []
+        self._baseline = 0
+        self._steps = STEPS
+        self._news = False
+
+    def compose(self) -> ComposeResult:
+        """The line, the charts, the table."""
+        with Vertical(id="whatif") as box:
+            at = self.below.monitor.step if self.step is None else self.step
+            box.border_title = f"What if … from step {at:,}"
+            yield Static(Text(HOW), id="whatif-how")
+            with Horizontal(id="whatif-form"):
+                yield Input(SUGGESTION, id="whatif-forks", max_length=2000)
+                yield Input(str(STEPS), id="whatif-steps", type="integer", max_length=7)
+            with Horizontal(id="whatif-charts"):
+                yield Chart(id="whatif-cost")
+                yield Chart(id="whatif-gap")
+            yield DataTable(id="whatif-table", cursor_type="row", zebra_stripes=True)
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Empty charts, and the line to type on."""
+        self.query_one("#whatif-cost").border_title = "Cost, smoothed"
+        self.query_one("#whatif-gap").border_title = "Cost less that of the parent"
+        self.query_one("#whatif-cost", Chart).draw(Drawing(empty="  nothing is trained yet"))
+        self.query_one("#whatif-gap", Chart).draw(Drawing(empty="  on the same mini-batches and dropout masks"))
+        self.query_one("#whatif-forks").border_title = "forks"
+        self.query_one("#whatif-steps").border_title = "steps"
+        self.query_one("#whatif-forks", Input).focus()
+        self.set_interval(0.2, self._redraw)
+
+    # -- forks --------------------------------------------------------------------------------------------------------
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self._values = self.values  # it may have gone on since
+        try:
+            forks = parse_forks(self.query_one("#whatif-forks", Input).value, self._values)
+            steps = self.query_one("#whatif-steps", Input).value
+            if not steps.isascii() or not steps.isdigit() or not 1 <= int(steps) <= 1_000_000:
+                raise CannotFork(f"{clean(steps, 20) or 'steps'}: expected a number of steps from 1 to 1,000,000")
+        except CannotFork as error:
+            self._say(f"✗ {error}")
+            return
+        self._say("Training … ↑ ↓ choose a fork, Enter adopts it, Escape drops all.")
+        self._steps = int(steps)
+        unchanged = [i for i, changes in enumerate(forks) if not self._differing(changes)]
+        self._forks = [Fork(changes) for changes in forks]
+        if not unchanged:
+            self._forks.append(Fork(()))
+        self._baseline = unchanged[0] if unchanged else len(forks)
+        self._fill_table()
+        self.query_one(DataTable).focus()
+        self.depart()
+
+    def _say(self, text: str) -> None:
+        self.query_one("#whatif-how", Static).update(Text(clean(text, 300)))
+
+    def _differing(self, changes: Changes) -> Changes:
+        """The changes that change something."""
+        return tuple(each for each in changes if _value_of(self._values, each.name) != each.value)
+
+    def begin(self) -> None:
+        """Train the forks."""
+        assert self.origin is not None
+        self.query_one("#whatif").border_title = f"What if … from step {self.origin.step:,}"
+        self._train()
+
+    def fail(self, reason: str) -> None:
+        """There is nowhere to fork from."""
+        self._say(f"✗ {reason}")
+
+    @work(exclusive=True, exit_on_error=False)
+    async def _train(self) -> None:
+        assert self.room is not None
+        assert self.origin is not None
+        changes = [self._differing(fork.changes) for fork in self._forks]
+        await self.room.train(changes, self.origin.step + self._steps, self._heard)
+
+    def _heard(self, number: int, report: Report) -> None:
+        self._forks[number].take(report)
+        self._news = True
+
+    def action_adopt(self) -> None:
+        """Take the chosen fork's changes over."""
+        row = self.query_one(DataTable).cursor_row
+        if self.origin is None or not 0 <= row < len(self._forks):
+            return
+        if not len(self._forks[row].cost):
+            self._say("This fork has not taken a step yet. ↑ ↓ choose, Enter adopts, Escape drops all.")
+            return
+        changes = self._differing(self._forks[row].changes)
+        self.dismiss(Adopt(self.origin.step, self.origin.edits, changes) if changes else None)
+
+    @on(DataTable.RowSelected)
+    def _row_selected(self) -> None:
+        self.action_adopt()
+
+    # -- what is seen -------------------------------------------------------------------------------------------------
+
+    def _fill_table(self) -> None:
+        table: DataTable[Text] = self.query_one(DataTable)
+        for column in COLUMNS:
+            table.add_column(Text(column), key=column)
+        for number, fork in enumerate(self._forks):
+            table.add_row(*self._row(number, fork), key=str(number))
+        table.move_cursor(row=self._baseline)
+
+    def _redraw(self) -> None:
+        if not self._news:
+            return
+        self._news = False
+        table: DataTable[Text] = self.query_one(DataTable)
+        for number, fork in enumerate(self._forks):
+            for column, cell in zip(COLUMNS, self._row(number, fork), strict=True):
+                table.update_cell(str(number), column, cell, update_width=True)
+        start = self.origin.step if self.origin is not None else 0
+        curves: list[Line] = []
+        gaps: list[Line] = []
+        for number, fork in enumerate(self._forks):
+            curves += _lines(start, fork.smoothed(BETA), number)
+            if number != self._baseline:
+                gaps += _lines(start, gap_curve(fork, self._forks[self._baseline], BETA), number)
+        self.query_one("#whatif-cost", Chart).draw(Drawing(tuple(curves)))
+        self.query_one("#whatif-gap", Chart).draw(Drawing(tuple(gaps), level=0.0))
+
+    def _row(self, number: int, fork: Fork) -> list[Text]:
+        changes = self._differing(fork.changes)
+        what = ", ".join(f"{symbol(each.name)} {shown(each.value)}" for each in changes) or "as it is (the parent)"
+        done = len(fork.cost)
+        state = f"{fork.state} {done:,}/{self._steps:,}" if fork.state == "training" else fork.state
+        gap = difference(fork, self._forks[self._baseline])
+        own = number != self._baseline
+        dev = fork.finished.dev.cost if fork.finished is not None and fork.finished.dev is not None else math.nan
+        cost = float(np.nanmean(fork.cost[done // 2 :])) if done else math.nan
+        cells = (
+            Text(f"{branch_marker(number)}━", style(branch_hue(number), self.app.current_theme.dark)),
+            Text(what),
+            Text(clean(f"{state}: {fork.reason}" if fork.reason else state, 60)),
+            Text(_figure(cost), justify="right"),
+            Text(f"{_figure(gap.cost, '+')} ± {_figure(gap.error)}" if own else "", justify="right"),
+            Text(_figure(dev), justify="right"),
+            Text(_figure(gap.dev, "+") if own else "", justify="right"),
+        )
+        return list(cells)
+
+
+def _figure(x: float, sign: str = "") -> str:
+    return f"{x:{sign}.3g}" if math.isfinite(x) else "–"
+
+
+def _lines(start: int, values: NDArray[np.float64], number: int) -> tuple[Line, ...]:
+    if not len(values):
+        return ()
+    keep = np.unique(np.linspace(0, len(values) - 1, 200).astype(int))
+    return lettered((start + 1 + keep).astype(float), values[keep], number, max(1, len(keep) // 5))
+
+
+def _value_of(values: dict[str, Value], name: str) -> Value:
+    base, dot, layer = name.partition(".")
+    value = values[base]
+    return value[int(layer) - 1] if dot and isinstance(value, tuple) else value

@@ -1,0 +1,1 @@
+"""The user's own files: keys and layout."""

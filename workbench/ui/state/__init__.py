@@ -1,0 +1,1 @@
+"""What the screen knows, without a widget: values and folds that no module here needs Textual for."""

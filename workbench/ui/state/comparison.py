@@ -1,0 +1,124 @@
+"""What a what-if has come to: for each fork its curve, its state in words, and how far it is from the parent.
+
+A fold over the reports of the forks; knows no widget.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.engine.commands import SetHyperparameter
+from workbench.engine.events import CommandRejected, Diverged, Finished, StoppedEarly
+from workbench.engine.history import StepsTaken
+from workbench.hyperparameters import InvalidValue, UnknownName, Value, find
+from workbench.nn.ewma import smooth
+from workbench.protocol.reports import Begun, Refused, Report
+
+MOST = 8
+Changes = tuple[SetHyperparameter, ...]
+
+
+class CannotFork(ValueError):
+    """What was typed is no set of forks; the text says why in one line."""
+
+
+def parse_forks(text: str, values: dict[str, Value]) -> list[Changes]:
+    """`learning_rate=/3; learning_rate=x3 l2=1e-4; -` as changes, `-` for none. Raises `CannotFork`."""
+    forks = []
+    for part in text.split(";"):
+        words = part.split()
+        if not words:
+            continue
+        forks.append(tuple(_change(word, values) for word in words if word != "-"))
+    if not 1 <= len(forks) <= MOST:
+        raise CannotFork(f"{len(forks)} forks: expected 1 to {MOST}, with ; between them")
+    if len(set(forks)) < len(forks):
+        raise CannotFork("two forks are the same")
+    return forks
+
+
+def _change(word: str, values: dict[str, Value]) -> SetHyperparameter:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise CannotFork(f"{word}: expected NAME=VALUE")
+    try:
+        spec, layer = find(name)
+        current = values.get(spec.name)
+        if current is None:
+            raise CannotFork(f"{name}: needs a new start, so it cannot be changed in a fork")
+        if layer is not None and isinstance(current, tuple):
+            current = current[layer - 1] if layer <= len(current) else None
+        return SetHyperparameter(name, spec.check(spec.parse(value, current)))
+    except (UnknownName, InvalidValue) as error:
+        raise CannotFork(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
+
+
+@dataclass(slots=True)
+class Fork:
+    """One fork, and what it has come to."""
+
+    changes: Changes
+    state: str = "waiting"
+    reason: str = ""
+    costs: list[NDArray[np.float64]] = field(default_factory=list)
+    finished: Finished | None = None
+
+    @property
+    def cost(self) -> NDArray[np.float64]:
+        """The cost of each mini-batch since the fork."""
+        return np.concatenate(self.costs) if self.costs else np.empty(0)
+
+    def smoothed(self, beta: float) -> NDArray[np.float64]:
+        """The cost, smoothed."""
+        return smooth(self.cost, beta)[1]
+
+    def take(self, report: Report) -> None:
+        """Fold a report in."""
+        match report:
+            case Begun():
+                self.state = "training"
+            case StepsTaken():
+                self.costs.append(report.cost)
+            case CommandRejected(reason=reason):
+                self.state, self.reason = "refused", reason
+            case Diverged(reason=reason):
+                self.state, self.reason = "diverged", reason
+            case StoppedEarly():
+                self.state = "stopped early"
+            case Refused(problems=problems):
+                self.state, self.reason = "failed", problems
+            case Finished() if self.state == "training":
+                self.state, self.finished = "done", report
+            case _:
+                pass
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Fork less parent: the mean over the last half of the steps both have, its standard error, and the dev costs."""
+
+    cost: float
+    error: float
+    dev: float
+
+
+def difference(fork: Fork, parent: Fork) -> Difference:
+    """How far a fork is from its parent, paired by mini-batch; NaN where that cannot be said yet."""
+    both = min(len(fork.cost), len(parent.cost))
+    gaps = fork.cost[both // 2 : both] - parent.cost[both // 2 : both]
+    gaps = gaps[np.isfinite(gaps)]
+    mean = float(gaps.mean()) if len(gaps) else math.nan
+    error = float(gaps.std(ddof=1) / math.sqrt(len(gaps))) if len(gaps) > 1 else math.nan
+    ends = (fork.finished, parent.finished)
+    devs = [end.dev.cost for end in ends if end is not None and end.dev is not None]
+    return Difference(mean, error, devs[0] - devs[1] if len(devs) == 2 else math.nan)
+
+
+def gap_curve(fork: Fork, parent: Fork, beta: float) -> NDArray[np.float64]:
+    """The paired difference at each step, smoothed."""
+    both = min(len(fork.cost), len(parent.cost))
+    return smooth(fork.cost[:both] - parent.cost[:both], beta)[1]
