@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from workbench.hyperparameters import (
     SECTIONS,
     TABLE,
+    Applies,
     Architecture,
-    Bites,
     DataSettings,
     Hyperparameters,
     InvalidValue,
@@ -77,7 +77,7 @@ def test_sections_default_to_the_defaults_of_the_table() -> None:
 
 def test_everything_in_training_can_be_edited_while_it_trains_and_nothing_else_can() -> None:
     for row in ROWS:
-        assert (row.bites is Bites.STEP) == (row.section == "training"), row.name
+        assert (row.applies is Applies.STEP) == (row.section == "training"), row.name
 
 
 def test_tuning_order_is_that_of_the_course() -> None:

@@ -269,9 +269,7 @@ def test_where_the_weights_are_ruined_the_run_goes_back_and_both_branches_replay
     assert [(each.branch, each.identical, each.through_step) for each in found] == [("main", True, 6), ("main-2", True, 15)]
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"hidden": [], "l2": 1e6, "guard_factor": 0.0}], ids=str
-)
+@pytest.mark.parametrize("settings", [{}, {"hidden": [], "l2": 1e6, "guard_factor": 0.0}], ids=str)
 def test_a_session_that_ended_with_a_divergence_replays(make_preset: MakePreset, tmp_path: Path, settings: dict[str, Any]):
     run = Run(Session(preset=make_preset(**{"optimizer": "gradient_descent", "learning_rate": 1e30, **settings}), seed=1))
     assert go(run, 100) is not None
@@ -367,7 +365,7 @@ def test_a_million_steps_leave_a_notebook_that_can_be_read():
     most = 0
     for step in range(FIRST_INTERVAL, 1_000_001, FIRST_INTERVAL):
         state.step = step
-        recorder.take(StepTaken(step, 1, 0.5, 1.0, 0.1))
+        recorder.record(StepTaken(step, 1, 0.5, 1.0, 0.1))
         most = max(most, len(recorder._marks))
     state.step = 1_000_001
     branch = recorder.branch()
@@ -386,9 +384,9 @@ def test_the_hashes_around_edits_are_kept_when_others_are_thinned_out():
     recorder = Recorder(Branch(), state)  # type: ignore[arg-type]
     for step in range(1, 100_001):
         state.step = step
-        recorder.take(StepTaken(step, 1, 0.5, 1.0, 0.1))
+        recorder.record(StepTaken(step, 1, 0.5, 1.0, 0.1))
         if step in (133, 4211, 99_999):
-            recorder.take(HyperparameterChanged(step, "l2", 0.0, 0.1))
+            recorder.record(HyperparameterChanged(step, "l2", 0.0, 0.1))
     kept = {mark.step for mark in recorder.branch().marks}
     assert {133, 134, 4211, 4212, 99_999, 100_000} <= kept
     assert len(kept) <= MOST + 6
@@ -407,7 +405,7 @@ def test_a_resumed_recording_goes_on_bounded():
     recorder = Recorder(Branch(marks=marks), state)  # type: ignore[arg-type]
     for step in range(6400 * 64 + FIRST_INTERVAL, 1_000_001, FIRST_INTERVAL):
         state.step = step
-        recorder.take(StepTaken(step, 1, 0.5, 1.0, 0.1))
+        recorder.record(StepTaken(step, 1, 0.5, 1.0, 0.1))
         assert len(recorder._marks) <= MOST + 2
 
 

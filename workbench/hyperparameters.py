@@ -40,7 +40,7 @@ class Scale(StrEnum):
     ONE_MINUS_LOG = "one-minus-log"
 
 
-class Bites(StrEnum):
+class Applies(StrEnum):
     """When an edit takes effect."""
 
     STEP = "at the next step"
@@ -83,7 +83,7 @@ class Spec:
     scale: Scale = Scale.LINEAR
     increment: float = 1.0
     priority: int = 3
-    bites: Bites = Bites.STEP
+    applies: Applies = Applies.STEP
     choices: tuple[str, ...] = ()
     per_layer: bool = False
     zero_is_off: bool = False
@@ -252,29 +252,63 @@ class DataSettings:
     """Section `[data]` of a preset: which examples, how many, and how they are split."""
 
     source: str = _choice(
-        "digits", "spiral", "circles", "moons", "xor", "gaussians", "regression", bites=Bites.RESET,
+        "digits",
+        "spiral",
+        "circles",
+        "moons",
+        "xor",
+        "gaussians",
+        "regression",
+        applies=Applies.RESET,
         help="Where the examples come from: real handwritten digits (UCI), or a synthetic set made from the seed.",
     )
     examples: int = _integer(
-        1000, symbol="m", low=1, high=1_000_000, scale=Scale.LOG, bites=Bites.RESET,
+        1000,
+        symbol="m",
+        low=1,
+        high=1_000_000,
+        scale=Scale.LOG,
+        applies=Applies.RESET,
         help="How many examples in all, before the split. The digits have 1,797.",
     )
     classes: int = _integer(
-        3, symbol="C", low=2, high=100, bites=Bites.RESET, help="Number of classes of the spiral and the Gaussians.",
+        3,
+        symbol="C",
+        low=2,
+        high=100,
+        applies=Applies.RESET,
+        help="Number of classes of the spiral and the Gaussians.",
     )
     noise: float = _real(
-        0.1, low=0, high=100, increment=0.05, bites=Bites.RESET,
+        0.1,
+        low=0,
+        high=100,
+        increment=0.05,
+        applies=Applies.RESET,
         help="Standard deviation of the noise that is added to a synthetic set.",
     )
     dev_fraction: float = _real(
-        0.2, low=0, high=1, high_open=True, increment=0.05, bites=Bites.RESET, help="Share of the examples held out as dev set.",
+        0.2,
+        low=0,
+        high=1,
+        high_open=True,
+        increment=0.05,
+        applies=Applies.RESET,
+        help="Share of the examples held out as dev set.",
     )
     test_fraction: float = _real(
-        0.2, low=0, high=1, high_open=True, increment=0.05, bites=Bites.RESET,
+        0.2,
+        low=0,
+        high=1,
+        high_open=True,
+        increment=0.05,
+        applies=Applies.RESET,
         help="Share held out as test set. 0 means no test set, which is allowed.",
     )
     normalize: bool = _row(
-        kind=Kind.FLAG, default=True, bites=Bites.RESET,
+        kind=Kind.FLAG,
+        default=True,
+        applies=Applies.RESET,
         help="Subtract μ and divide by σ of the train set, on train, dev and test alike.",
     )
 
@@ -284,23 +318,56 @@ class Architecture:
     """Section `[network]` of a preset: what is fixed when training starts."""
 
     hidden: tuple[int, ...] = _row(
-        kind=Kind.INTEGER, default=(64, 32), symbol="n[l]", low=1, high=8192, scale=Scale.LOG, per_layer=True, priority=2,
-        bites=Bites.RESET, help="Units of each hidden layer; [] is logistic or softmax regression.",
+        kind=Kind.INTEGER,
+        default=(64, 32),
+        symbol="n[l]",
+        low=1,
+        high=8192,
+        scale=Scale.LOG,
+        per_layer=True,
+        priority=2,
+        applies=Applies.RESET,
+        help="Units of each hidden layer; [] is logistic or softmax regression.",
     )
     activation: str = _choice(
-        "relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu", "linear", symbol="g", priority=3, bites=Bites.RESET,
+        "relu",
+        "leaky_relu",
+        "tanh",
+        "sigmoid",
+        "gelu",
+        "silu",
+        "elu",
+        "linear",
+        symbol="g",
+        priority=3,
+        applies=Applies.RESET,
         help="g of the hidden layers, A = g(Z). The output's is chosen by the data: softmax, sigmoid or linear.",
     )
     batch_norm: bool = _row(
-        kind=Kind.FLAG, default=False, priority=3, bites=Bites.RESET,
+        kind=Kind.FLAG,
+        default=False,
+        priority=3,
+        applies=Applies.RESET,
         help="Normalize Z of every hidden layer over the mini-batch, then scale by γ and shift by β; b drops out.",
     )
     initializer: str = _choice(
-        "he", "xavier", "glorot", "normal", "zeros", priority=3, bites=Bites.RESET,
+        "he",
+        "xavier",
+        "glorot",
+        "normal",
+        "zeros",
+        priority=3,
+        applies=Applies.RESET,
         help="Spread of the first weights: He √(2/n_in), Xavier √(1/n_in), Glorot √(2/(n_in+n_out)), normal 0.01, or zeros.",
     )
     initializer_scale: float = _real(
-        1.0, low=0, low_open=True, high=1000, scale=Scale.LOG, priority=3, bites=Bites.RESET,
+        1.0,
+        low=0,
+        low_open=True,
+        high=1000,
+        scale=Scale.LOG,
+        priority=3,
+        applies=Applies.RESET,
         help="Factor on the initializer's spread. 1.5 over 30 layers explodes, 0.5 vanishes.",
     )
 
@@ -310,110 +377,278 @@ class Hyperparameters:
     """Section `[training]` of a preset: everything that may be edited while it trains."""
 
     optimizer: str = _choice(
-        "adam", "gradient_descent", "momentum", "nesterov", "rmsprop", "adamw", "adagrad", priority=3,
+        "adam",
+        "gradient_descent",
+        "momentum",
+        "nesterov",
+        "rmsprop",
+        "adamw",
+        "adagrad",
+        priority=3,
         help="How gradients become updates. Swapped while training, moments of the same meaning are carried over.",
     )
     learning_rate: float = _real(
-        1e-3, symbol="α", low=0, low_open=True, high=1e30, scale=Scale.LOG, priority=1,
+        1e-3,
+        symbol="α",
+        low=0,
+        low_open=True,
+        high=1e30,
+        scale=Scale.LOG,
+        priority=1,
         help="The base rate α₀; a schedule and the warm-up multiply it. The first thing to tune.",
     )
     beta1: float = _real(
-        0.9, symbol="β₁", low=0, high=1, high_open=True, scale=Scale.ONE_MINUS_LOG, priority=2,
+        0.9,
+        symbol="β₁",
+        low=0,
+        high=1,
+        high_open=True,
+        scale=Scale.ONE_MINUS_LOG,
+        priority=2,
         help="Share of the first moment kept at each step: about the last 1/(1-β₁) gradients. Momentum's β.",
     )
     beta2: float = _real(
-        0.999, symbol="β₂", low=0, high=1, high_open=True, scale=Scale.ONE_MINUS_LOG, priority=4,
+        0.999,
+        symbol="β₂",
+        low=0,
+        high=1,
+        high_open=True,
+        scale=Scale.ONE_MINUS_LOG,
+        priority=4,
         help="Share of the second moment kept at each step: about the last 1/(1-β₂) squared gradients.",
     )
     epsilon: float = _real(
-        1e-8, symbol="ε", low=0, low_open=True, high=1, scale=Scale.LOG, priority=4,
+        1e-8,
+        symbol="ε",
+        low=0,
+        low_open=True,
+        high=1,
+        scale=Scale.LOG,
+        priority=4,
         help="Added outside the root, after the bias correction, so that nothing is divided by zero.",
     )
     batch_size: int = _integer(
-        64, symbol="batch", low=1, high=1_000_000, scale=Scale.LOG, priority=2,
+        64,
+        symbol="batch",
+        low=1,
+        high=1_000_000,
+        scale=Scale.LOG,
+        priority=2,
         help="Examples per step: 1 is stochastic, all of them is batch gradient descent. May change at any step.",
     )
     l2: float = _real(
-        0.0, symbol="λ", low=0, high=1e6, scale=Scale.LOG, increment=1e-5, zero_is_off=True, priority=3,
+        0.0,
+        symbol="λ",
+        low=0,
+        high=1e6,
+        scale=Scale.LOG,
+        increment=1e-5,
+        zero_is_off=True,
+        priority=3,
         help="L2: adds (λ/2)·Σ‖W‖² to the cost, whatever the batch size. Biases, γ and β are left out.",
     )
     l1: float = _real(
-        0.0, symbol="λ₁", low=0, high=1e6, scale=Scale.LOG, increment=1e-6, zero_is_off=True, priority=3,
+        0.0,
+        symbol="λ₁",
+        low=0,
+        high=1e6,
+        scale=Scale.LOG,
+        increment=1e-6,
+        zero_is_off=True,
+        priority=3,
         help="L1: adds λ₁·Σ|W| to the cost, which drives weights to zero.",
     )
     weight_decay: float = _real(
-        0.01, low=0, high=1e6, scale=Scale.LOG, increment=1e-5, zero_is_off=True, priority=3, symbol="decay",
+        0.01,
+        low=0,
+        high=1e6,
+        scale=Scale.LOG,
+        increment=1e-5,
+        zero_is_off=True,
+        priority=3,
+        symbol="decay",
         help="AdamW's decoupled decay: W shrinks by α·decay·W at each step, outside the moments.",
     )
     keep_prob: tuple[float, ...] = _row(
-        kind=Kind.REAL, default=1.0, symbol="keep", low=0, low_open=True, high=1, increment=0.05, per_layer=True, priority=3,
+        kind=Kind.REAL,
+        default=1.0,
+        symbol="keep",
+        low=0,
+        low_open=True,
+        high=1,
+        increment=0.05,
+        per_layer=True,
+        priority=3,
         help="Inverted dropout: the chance that a hidden unit is kept; kept ones are divided by it. 1 is no dropout.",
     )
     schedule: str = _choice(
-        "constant", "inverse_time", "exponential", "inverse_sqrt", "staircase", "cosine", priority=3,
+        "constant",
+        "inverse_time",
+        "exponential",
+        "inverse_sqrt",
+        "staircase",
+        "cosine",
+        priority=3,
         help="How α falls from its base: α₀/(1+rate·epoch), factor^epoch·α₀, k/√epoch·α₀, steps, or a half cosine.",
     )
     decay_rate: float = _real(
-        1.0, low=0, high=1e6, scale=Scale.LOG, increment=1e-3, zero_is_off=True, priority=3, symbol="rate",
+        1.0,
+        low=0,
+        high=1e6,
+        scale=Scale.LOG,
+        increment=1e-3,
+        zero_is_off=True,
+        priority=3,
+        symbol="rate",
         help="Rate of the inverse-time schedule, α₀/(1 + rate·epoch).",
     )
     decay_factor: float = _real(
-        0.95, low=0, low_open=True, high=1, scale=Scale.ONE_MINUS_LOG, priority=3, symbol="factor",
+        0.95,
+        low=0,
+        low_open=True,
+        high=1,
+        scale=Scale.ONE_MINUS_LOG,
+        priority=3,
+        symbol="factor",
         help="Factor per epoch of the exponential schedule, or per stair of the staircase.",
     )
     decay_every: int = _integer(
-        10, low=1, high=1_000_000, priority=3, symbol="every", help="Epochs on one stair of the staircase schedule.",
+        10,
+        low=1,
+        high=1_000_000,
+        priority=3,
+        symbol="every",
+        help="Epochs on one stair of the staircase schedule.",
     )
     decay_k: float = _real(
-        1.0, low=0, low_open=True, high=1e6, scale=Scale.LOG, priority=3, symbol="k", help="k of the schedule k/√epoch·α₀.",
+        1.0,
+        low=0,
+        low_open=True,
+        high=1e6,
+        scale=Scale.LOG,
+        priority=3,
+        symbol="k",
+        help="k of the schedule k/√epoch·α₀.",
     )
     decay_epochs: int = _integer(
-        50, low=1, high=1_000_000, scale=Scale.LOG, priority=3, symbol="over",
+        50,
+        low=1,
+        high=1_000_000,
+        scale=Scale.LOG,
+        priority=3,
+        symbol="over",
         help="Epochs over which the cosine schedule falls.",
     )
     decay_floor: float = _real(
-        0.0, low=0, high=1, increment=0.05, priority=3, symbol="floor", help="Share of α₀ that the cosine schedule ends at.",
+        0.0,
+        low=0,
+        high=1,
+        increment=0.05,
+        priority=3,
+        symbol="floor",
+        help="Share of α₀ that the cosine schedule ends at.",
     )
     warmup_steps: int = _integer(
-        0, low=0, high=1_000_000, increment=10, priority=3, symbol="warm-up",
+        0,
+        low=0,
+        high=1_000_000,
+        increment=10,
+        priority=3,
+        symbol="warm-up",
         help="Steps over which α rises in a straight line from nothing, whatever the schedule. 0 is off.",
     )
     clip_norm: float = _real(
-        0.0, low=0, high=1e30, scale=Scale.LOG, increment=0.01, zero_is_off=True, priority=3, symbol="clip",
+        0.0,
+        low=0,
+        high=1e30,
+        scale=Scale.LOG,
+        increment=0.01,
+        zero_is_off=True,
+        priority=3,
+        symbol="clip",
         help="Gradients longer than this (all layers together) are shortened to it. 0 is off.",
     )
     label_smoothing: float = _real(
-        0.0, low=0, high=1, high_open=True, increment=0.05, priority=3, symbol="smooth",
+        0.0,
+        low=0,
+        high=1,
+        high_open=True,
+        increment=0.05,
+        priority=3,
+        symbol="smooth",
         help="Share of each target spread evenly over the classes while training. Evaluations use the plain labels.",
     )
     batchnorm_beta: float = _real(
-        0.9, symbol="BN β", low=0, high=1, high_open=True, scale=Scale.ONE_MINUS_LOG, priority=4,
+        0.9,
+        symbol="BN β",
+        low=0,
+        high=1,
+        high_open=True,
+        scale=Scale.ONE_MINUS_LOG,
+        priority=4,
         help="Share of the running mean and variance kept at each step (0.9 is PyTorch's momentum 0.1).",
     )
     batchnorm_epsilon: float = _real(
-        1e-5, symbol="BN ε", low=0, low_open=True, high=1, scale=Scale.LOG, priority=4, help="ε in √(σ²+ε) of batch norm.",
+        1e-5,
+        symbol="BN ε",
+        low=0,
+        low_open=True,
+        high=1,
+        scale=Scale.LOG,
+        priority=4,
+        help="ε in √(σ²+ε) of batch norm.",
     )
     epochs: int = _integer(
-        30, low=1, high=1_000_000, priority=3, increment=10, help="Passes through the train set before training stops by itself.",
+        30,
+        low=1,
+        high=1_000_000,
+        priority=3,
+        increment=10,
+        help="Passes through the train set before training stops by itself.",
     )
     evaluate_every: int = _integer(
-        0, low=0, high=1_000_000, priority=4, increment=50, symbol="evaluate",
+        0,
+        low=0,
+        high=1_000_000,
+        priority=4,
+        increment=50,
+        symbol="evaluate",
         help="Steps between evaluations on train and dev; 0 evaluates at the end of each epoch.",
     )
     patience: int = _integer(
-        0, low=0, high=1_000_000, priority=3,
+        0,
+        low=0,
+        high=1_000_000,
+        priority=3,
         help="Early stopping: evaluations without a better dev cost before training stops and goes back to the best. 0 is off.",
     )
     guard_factor: float = _real(
-        10.0, low=0, high=1e6, scale=Scale.LOG, increment=1.2, zero_is_off=True, priority=4, symbol="guard k",
+        10.0,
+        low=0,
+        high=1e6,
+        scale=Scale.LOG,
+        increment=1.2,
+        zero_is_off=True,
+        priority=4,
+        symbol="guard k",
         help="The guard stops training where the cost is above k times its average for `guard steps` steps. 0 is off; what is "
         "not finite always stops it.",
     )
     guard_steps: int = _integer(
-        10, low=1, high=100_000, priority=4, symbol="guard n", help="How many steps in a row the cost must be that high.",
+        10,
+        low=1,
+        high=100_000,
+        priority=4,
+        symbol="guard n",
+        help="How many steps in a row the cost must be that high.",
     )
     bayes_error: float = _real(
-        0.0, low=0, high=1.0, increment=0.005, priority=4, symbol="Bayes",
+        0.0,
+        low=0,
+        high=1.0,
+        increment=0.005,
+        priority=4,
+        symbol="Bayes",
         help="The least error that anybody could reach, people or machines: a share of examples, the RMSE of a regression. The "
         "diagnosis measures bias from there; training does not read it.",
     )
@@ -422,7 +657,13 @@ class Hyperparameters:
 SECTIONS: Mapping[str, type] = {"data": DataSettings, "network": Architecture, "training": Hyperparameters}
 
 _SEED = Spec(
-    name="seed", section="", kind=Kind.INTEGER, default=1, low=0, high=2**63 - 1, bites=Bites.RESET,
+    name="seed",
+    section="",
+    kind=Kind.INTEGER,
+    default=1,
+    low=0,
+    high=2**63 - 1,
+    applies=Applies.RESET,
     help="Every random number is a function of it, a purpose and a step or epoch.",
 )
 
@@ -465,7 +706,7 @@ def assign(settings: Section, name: str, value: Value) -> Section:
     """
     spec, layer = find(name)
     new: Any = value
-    if spec.per_layer and (layer is not None or spec.bites is Bites.STEP):
+    if spec.per_layer and (layer is not None or spec.applies is Applies.STEP):
         present: Any = getattr(settings, spec.name)
         layers = len(present) if isinstance(present, tuple) else 0
         if layer is not None:

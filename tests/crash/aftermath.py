@@ -16,7 +16,7 @@ from workbench.run.replay import replay
 from workbench.run.run import Run, scripted
 from workbench.session.preset import parse_preset
 from workbench.session.session import Place, Session
-from workbench.session.store import load_branch, read_session, sweep
+from workbench.session.store import load_branch, read_session, remove_leftovers
 
 SMALL: Mapping[str, Any] = {
     "data": {"source": "gaussians", "examples": 60, "classes": 2, "noise": 0.3},
@@ -93,7 +93,7 @@ def save_under_lock(run: Run, path: Path) -> None:
     """Save as the engine process does: holding the session's lock, and clearing away first what its last holder left."""
     lock = SessionLock(path)
     assert lock.acquire()
-    sweep(path)
+    remove_leftovers(path)
     run.save(path)
     lock.release()
 

@@ -89,9 +89,7 @@ def part(inode: Inode, share: float) -> bytes:
     return rest[: int(len(rest) * share)]
 
 
-def recorded(
-    run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[list[dict[str, bytes]], list[dict[str, bytes]]]:
+def recorded(run: Run, path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict[str, bytes]], list[dict[str, bytes]]]:
     """Save, and say every folder that a cut at any moment of it could leave, and those that one after it could."""
     disk = Disk({name: Inode(data, data) for name, data in contents(path.parent).items()})
     folders: list[dict[str, bytes]] = []

@@ -19,8 +19,8 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged, HyperparameterChanged, StoppedEarly
 from workbench.engine.history import StepsTaken
 from workbench.protocol.reports import Begun, Branches, Crashed, Refused, Report, Saved, SaveFailed
-from workbench.protocol.requests import Annotate, Begin, GoOn, GoTo, Order, Quit, Resume, Save, Switch, Undo
-from workbench.protocol.wire import LENGTH, ORDERS, REPORTS
+from workbench.protocol.requests import Annotate, Begin, GoOn, GoTo, Quit, Request, Resume, Save, Switch, Undo
+from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.run.replay import replay
 from workbench.session.format import session_to_toml
 
@@ -39,7 +39,7 @@ class Frames:
         self._rest = b""
         self.reports: list[Report] = []
 
-    def take(self, data: bytes) -> list[Report]:
+    def record(self, data: bytes) -> list[Report]:
         self._rest += data
         new: list[Report] = []
         while len(self._rest) >= LENGTH.size:
@@ -63,9 +63,9 @@ class Killable:
         self.frames = Frames()
         self.bytes = 0
 
-    def send(self, *orders: Order) -> None:
+    def send(self, *requests: Request) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(b"".join(map(ORDERS.encode, orders)))
+        self.process.stdin.write(b"".join(map(REQUESTS.encode, requests)))
 
     def hear(self, most: int = 2**16) -> list[Report]:
         """At most so many bytes of what it says, as soon as there are any; the reports that they complete."""
@@ -74,7 +74,7 @@ class Killable:
         data = os.read(self.process.stdout.fileno(), most)
         assert data, f"it has ended: {self.frames.reports[-3:]}"
         self.bytes += len(data)
-        return self.frames.take(data)
+        return self.frames.record(data)
 
     def hear_of(self, kind: type[Report]) -> None:
         while not any(isinstance(each, kind) for each in self.hear()):
@@ -86,13 +86,13 @@ class Killable:
         out, errors = self.process.communicate(timeout=SECONDS)
         assert self.process.returncode == -signal.SIGKILL
         assert errors == b""
-        self.frames.take(out)
+        self.frames.record(out)
         return self.frames.reports
 
     def end(self) -> list[Report]:
         out, errors = self.process.communicate(timeout=SECONDS)
         assert (self.process.returncode, errors) == (0, b"")
-        self.frames.take(out)
+        self.frames.record(out)
         return self.frames.reports
 
 
@@ -104,7 +104,7 @@ def begin(path: Path) -> Begin:
     return Begin(session_to_toml(session), "", str(path), False, autosave_seconds=AUTOSAVE_SECONDS)
 
 
-def any_order(rng: random.Random, step: int, branches: list[str]) -> tuple[Order, ...]:
+def any_order(rng: random.Random, step: int, branches: list[str]) -> tuple[Request, ...]:
     """What a user may do: edit, take it back, travel, write a note. After a journey the engine waits to be resumed."""
     match rng.randrange(8):
         case 0:
@@ -121,7 +121,7 @@ def any_order(rng: random.Random, step: int, branches: list[str]) -> tuple[Order
             return edit(rng)
 
 
-def edit(rng: random.Random) -> tuple[Order, ...]:
+def edit(rng: random.Random) -> tuple[Request, ...]:
     name, low, high = rng.choice((("learning_rate", 0.001, 0.02), ("l2", 0.0, 0.01), ("beta1", 0.8, 0.95)))
     return (SetHyperparameter(name, rng.uniform(low, high)),)
 
@@ -212,13 +212,13 @@ def test_many_engines_that_are_killed_lose_nothing(tmp_path: Path, seed: int) ->
 APP = """
 import asyncio, pathlib, sys
 from workbench.engine.history import StepsTaken
-from workbench.runtime.connection import Engine
-from workbench.protocol.wire import ORDERS
+from workbench.runtime.connection import EngineConnection
+from workbench.protocol.wire import REQUESTS
 
 async def app():
-    engine = await Engine.start()
+    engine = await EngineConnection.start()
     print(engine.pid, flush=True)
-    engine.send(ORDERS.decode(pathlib.Path(sys.argv[1]).read_bytes()))
+    engine.send(REQUESTS.decode(pathlib.Path(sys.argv[1]).read_bytes()))
     async for report in engine.reports():
         step = report.step if isinstance(report, StepsTaken) else -1
         print(type(report).__name__, step, flush=True)
@@ -230,9 +230,9 @@ asyncio.run(app())
 @contextlib.contextmanager
 def owned(path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """An app and its engine's number; neither is there any more at the end."""
-    order = path.parent.parent / "order"
-    order.write_bytes(ORDERS.encode(begin(path))[LENGTH.size :])
-    app = subprocess.Popen([sys.executable, "-P", "-c", APP, str(order)], stdout=subprocess.PIPE, text=True)
+    request = path.parent.parent / "request"
+    request.write_bytes(REQUESTS.encode(begin(path))[LENGTH.size :])
+    app = subprocess.Popen([sys.executable, "-P", "-c", APP, str(request)], stdout=subprocess.PIPE, text=True)
     assert app.stdout is not None
     pid = int(app.stdout.readline())
     engine = os.pidfd_open(pid)

@@ -32,7 +32,7 @@ def epoch_of(source: MiniBatches, sizes: list[int]) -> list[list[int]]:
     """The mini-batches of one whole epoch, their sizes asked for in turn and over again."""
     taken = []
     for size in cycle(sizes):
-        taken.append(rows_of(source.take(size)))
+        taken.append(rows_of(source.next_batch(size)))
         if source.epoch_done:
             return taken
     raise AssertionError
@@ -94,12 +94,12 @@ def test_merging_needs_two_examples():
 def test_a_run_that_resumes_takes_what_an_uninterrupted_one_takes(m: int, seed: int, sizes: list[int], steps: int):
     source = batches(m, seed)
     for size in islice(cycle(sizes), steps):
-        source.take(size)
+        source.next_batch(size)
     resumed = batches(m, seed)
     resumed.seek(source.epoch, source.offset)
     assert (resumed.epoch, resumed.offset, resumed.epoch_done) == (source.epoch, source.offset, source.epoch_done)
     for size in islice(cycle(sizes), 5):
-        assert rows_of(resumed.take(size)) == rows_of(source.take(size))
+        assert rows_of(resumed.next_batch(size)) == rows_of(source.next_batch(size))
 
 
 def test_one_can_seek_back_into_an_epoch_that_is_over():
@@ -107,48 +107,48 @@ def test_one_can_seek_back_into_an_epoch_that_is_over():
     first = order_of(source, [3])
     epoch_of(source, [3])
     source.seek(1, 4)
-    assert rows_of(source.take(3)) == first[4:7]
+    assert rows_of(source.next_batch(3)) == first[4:7]
 
 
 @given(counts, seeds, size_lists, st.integers(0, 20))
 def test_a_batch_that_was_put_back_comes_again(m: int, seed: int, sizes: list[int], steps: int):
     source = batches(m, seed)
     for size in islice(cycle(sizes), steps):
-        source.take(size)
+        source.next_batch(size)
     before = source.epoch, source.offset, source.epoch_done
-    rejected = rows_of(source.take(sizes[0]))
-    source.untake()
+    rejected = rows_of(source.next_batch(sizes[0]))
+    source.put_back()
     assert (source.epoch, source.offset, source.epoch_done) == before
     assert source.last_indices.tolist() == rejected
-    assert rows_of(source.take(sizes[0])) == rejected
+    assert rows_of(source.next_batch(sizes[0])) == rejected
 
 
 def test_a_smaller_batch_may_be_taken_after_putting_one_back():
     source = batches(10)
-    rejected = rows_of(source.take(6))
-    source.untake()
-    assert rows_of(source.take(2)) + rows_of(source.take(4)) == rejected
+    rejected = rows_of(source.next_batch(6))
+    source.put_back()
+    assert rows_of(source.next_batch(2)) + rows_of(source.next_batch(4)) == rejected
 
 
 def test_only_a_batch_that_was_taken_can_be_put_back_and_only_once():
     source = batches(10)
     with pytest.raises(RuntimeError):
-        source.untake()
-    source.take(3)
-    source.untake()
+        source.put_back()
+    source.next_batch(3)
+    source.put_back()
     with pytest.raises(RuntimeError):
-        source.untake()
-    source.take(3)
+        source.put_back()
+    source.next_batch(3)
     source.seek(1, 3)
     with pytest.raises(RuntimeError):
-        source.untake()
+        source.put_back()
 
 
 def test_the_order_is_a_function_of_seed_and_epoch():
     def order(seed: int, epoch: int) -> list[int]:
         source = batches(50, seed)
         source.seek(epoch, 0)
-        return rows_of(source.take(50))
+        return rows_of(source.next_batch(50))
 
     assert order(3, 2) == order(3, 2)
     orders = {tuple(order(seed, epoch)) for seed in (3, 4) for epoch in (1, 2, 10**9)}
@@ -156,7 +156,7 @@ def test_the_order_is_a_function_of_seed_and_epoch():
 
 
 def test_the_order_of_an_epoch_is_random():
-    rows = np.array(rows_of(batches(1000).take(1000)))
+    rows = np.array(rows_of(batches(1000).next_batch(1000)))
     assert abs(np.corrcoef(rows, np.arange(1000))[0, 1]) < 0.1
 
 
@@ -164,7 +164,7 @@ def test_the_epoch_turns_at_the_take_after_its_last_batch():
     source = batches(10)
     seen = [(source.epoch, source.offset, source.epoch_done)]
     for _ in range(4):
-        source.take(4)
+        source.next_batch(4)
         seen.append((source.epoch, source.offset, source.epoch_done))
     assert seen == [(1, 0, False), (1, 4, False), (1, 8, False), (1, 10, True), (2, 4, False)]
 
@@ -173,7 +173,7 @@ def test_progress_counts_epochs_with_their_fraction():
     source = batches(10)
     seen = [source.progress]
     for _ in range(4):
-        source.take(4)
+        source.next_batch(4)
         seen.append(source.progress)
     assert seen == pytest.approx([0, 0.4, 0.8, 1.0, 1.4])
     assert source.examples == 10
@@ -182,7 +182,7 @@ def test_progress_counts_epochs_with_their_fraction():
 def test_the_rows_of_the_last_batch_are_known_and_read_only():
     source = batches(10)
     assert source.last_indices.tolist() == []
-    taken = rows_of(source.take(4))
+    taken = rows_of(source.next_batch(4))
     assert source.last_indices.tolist() == taken
     with pytest.raises(ValueError, match="read-only"):
         source.last_indices[0] = 0
@@ -193,25 +193,25 @@ def test_the_rows_of_the_last_batch_are_known_and_read_only():
 def test_a_batch_may_be_written_to_without_touching_the_dataset():
     dataset = numbered(10)
     source = MiniBatches(dataset, 1, False)
-    X, Y = source.take(10)
+    X, Y = source.next_batch(10)
     X += 1000
     Y += 1000
     np.testing.assert_array_equal(dataset.X, numbered(10).X)
     np.testing.assert_array_equal(dataset.Y, numbered(10).Y)
-    assert sorted(rows_of(source.take(10))) == list(range(10))
+    assert sorted(rows_of(source.next_batch(10))) == list(range(10))
 
 
 def test_batches_of_the_same_size_share_their_memory():
     source = batches(100)
-    (first_X, first_Y), (second_X, second_Y) = source.take(30), source.take(30)
+    (first_X, first_Y), (second_X, second_Y) = source.next_batch(30), source.next_batch(30)
     assert np.shares_memory(first_X, second_X)
     assert np.shares_memory(first_Y, second_Y)
-    smaller, _ = source.take(7)
+    smaller, _ = source.next_batch(7)
     assert np.shares_memory(first_X, smaller)
 
 
 def test_batches_are_float32_and_contiguous():
-    for array in batches(10).take(4):
+    for array in batches(10).next_batch(4):
         assert array.dtype == np.float32
         assert array.flags.c_contiguous
 
@@ -220,14 +220,14 @@ def test_batches_are_float32_and_contiguous():
 def test_a_batch_of_nothing_is_refused(size: int):
     source = batches(10)
     with pytest.raises(ValueError, match="expected at least 1"):
-        source.take(size)
+        source.next_batch(size)
     assert (source.epoch, source.offset) == (1, 0)
 
 
 @pytest.mark.parametrize(("epoch", "offset"), [(0, 0), (1, -1), (1, 11), (-3, 2)])
 def test_a_position_that_cannot_be_is_refused(epoch: int, offset: int):
     source = batches(10)
-    source.take(3)
+    source.next_batch(3)
     with pytest.raises(ValueError, match="expected an epoch from 1"):
         source.seek(epoch, offset)
     assert (source.epoch, source.offset) == (1, 3)

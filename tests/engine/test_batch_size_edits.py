@@ -53,7 +53,7 @@ def test_with_batch_norm_a_last_example_alone_joins_the_mini_batch_before(batch_
 def test_a_batch_size_edited_in_the_middle_of_an_epoch_holds_from_the_next_mini_batch():
     trainer = small(True, 4)
     list(trainer.run(until=Until(steps=2)))
-    trainer.take(SetHyperparameter("batch_size", 9))
+    trainer.apply(SetHyperparameter("batch_size", 9))
     assert lengths_of(trainer) == [9, 10]
 
 

@@ -16,10 +16,10 @@ from workbench.engine.batchnorm_inspection import (
     GAP_EXAMPLES,
     LARGEST,
     NOISE_EXAMPLES,
+    BatchNormInspection,
     Concern,
-    Normalization,
     drift,
-    inspect,
+    inspect_batchnorm,
     measure_gap,
     measure_lags,
     measure_noise,
@@ -52,8 +52,8 @@ def settings(**changes: Any) -> Hyperparameters:
     return Hyperparameters(**{"keep_prob": (1.0, 1.0), "batch_size": 32, **changes})
 
 
-def look(net: Network, data: Splits, h: Hyperparameters | None = None, seed: int = 1, step: int = 1) -> Normalization:
-    found = inspect(net, data, data.task, h or settings(), seed, step)
+def look(net: Network, data: Splits, h: Hyperparameters | None = None, seed: int = 1, step: int = 1) -> BatchNormInspection:
+    found = inspect_batchnorm(net, data, data.task, h or settings(), seed, step)
     assert found is not None
     return found
 
@@ -66,13 +66,13 @@ def remember(net: Network, mean: Any, var: Any) -> None:
     net.running.product = 0.0
 
 
-def of_layer(found: Normalization, layer: int) -> list[Concern]:
+def of_layer(found: BatchNormInspection, layer: int) -> list[Concern]:
     return [concern for concern in found.concerns if concern.layer == layer]
 
 
 def test_a_network_without_batch_norm_has_nothing_to_inspect():
     data = splits(part(50), part(20))
-    assert inspect(network(batch_norm=False), data, data.task, settings(), 1, 1) is None
+    assert inspect_batchnorm(network(batch_norm=False), data, data.task, settings(), 1, 1) is None
 
 
 # --- the gap
@@ -214,7 +214,7 @@ def test_there_is_no_lag_behind_a_mini_batch_of_another_step(make_trainer: MakeT
     for lag in (*measure_lags(other.state.network), *measure_lags(trainer.state.network, seen=False)):
         assert np.isnan(lag.distance).all()
     data, h = trainer.splits, trainer.hyperparameters
-    found = inspect(trainer.state.network, data, data.task, h, 1, 3, seen=False)
+    found = inspect_batchnorm(trainer.state.network, data, data.task, h, 1, 3, seen=False)
     assert found is not None
     assert np.isnan(found.lags[0].distance).all()
 

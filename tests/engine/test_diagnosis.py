@@ -53,14 +53,14 @@ def curve(*costs: float, steps: int = 1000, scatter: float = 0.0) -> History:
     history = History()
     noise = 1 + scatter * np.random.default_rng(1).standard_normal(steps)
     cost = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(costs)), costs) * noise
-    history.take(StepsTaken(steps, 5, 5.0, cost, np.ones(steps), np.full(steps, 1e-3)))
+    history.record(StepsTaken(steps, 5, 5.0, cost, np.ones(steps), np.full(steps, 1e-3)))
     return history
 
 
 def scores(steps: int, train: list[float], dev: list[float]) -> History:
     history = curve(1.0, 0.2, 0.2, steps=steps, scatter=0.1)
     for number, (t, d) in enumerate(zip(train, dev, strict=True), start=1):
-        history.take(Evaluated(number * steps // len(train), number, Score(t, 0.0), Score(d, 0.1), ()))
+        history.record(Evaluated(number * steps // len(train), number, Score(t, 0.0), Score(d, 0.1), ()))
     return history
 
 
@@ -75,7 +75,7 @@ def trained(preset: str, steps: int, edits: list[tuple[int, str, Any]] | None = 
     run = Run(Session(preset=chosen, seed=1))
     history, evaluated = History(), None
     for event in run.events(scripted(edits or []), lambda: False, Until(steps=steps)):
-        history.take(event)
+        history.record(event)
         evaluated = event if isinstance(event, Evaluated) else evaluated
     trainer = run.trainer
     return Facts(
@@ -186,7 +186,7 @@ def test_one_odd_mini_batch_among_several_evaluations_is_no_vanishing():
     for number in range(1, 6):
         odd = 1e-5 if number == 5 else 0.1
         layers = (layer(1, gradient_norm=odd), layer(2), layer(3))
-        history.take(Evaluated(number * 200, number, Score(0.1, 0.01), Score(0.1, 0.01), layers))
+        history.record(Evaluated(number * 200, number, Score(0.1, 0.01), Score(0.1, 0.01), layers))
     assert not kinds(diagnose(facts(0.01, 0.01, *layers, history=history)))
 
 

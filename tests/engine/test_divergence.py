@@ -98,11 +98,11 @@ def test_a_run_goes_on_after_an_edit_that_rescues_it(
             at = event.step - 1
             break
     list(other.run(until=Until(steps=at)))
-    other.take(SetHyperparameter(*wrong))
+    other.apply(SetHyperparameter(*wrong))
     event, before = until_diverged(other)
     assert event.step == at + 1
     assert other.state.digest() == before
-    other.take(SetHyperparameter(*right))
+    other.apply(SetHyperparameter(*right))
     events = list(other.run(until=Until(steps=at + 20)))
     assert steps_of(events) == list(range(at + 1, at + 21))
     assert isinstance(events[-1], Finished)
@@ -111,11 +111,11 @@ def test_a_run_goes_on_after_an_edit_that_rescues_it(
 def test_a_rejected_mini_batch_is_taken_again_so_each_example_still_comes_once_an_epoch(make_trainer: MakeTrainer):
     trainer, smooth = make_trainer(optimizer="gradient_descent"), make_trainer(optimizer="gradient_descent")
     list(trainer.run(until=Until(steps=3)))
-    trainer.take(SetHyperparameter("learning_rate", 1e30))
+    trainer.apply(SetHyperparameter("learning_rate", 1e30))
     event, _ = until_diverged(trainer)
     again, _ = until_diverged(trainer)
     assert (event.step, event.rows) == (again.step, again.rows)
-    trainer.take(SetHyperparameter("learning_rate", 0.01))
+    trainer.apply(SetHyperparameter("learning_rate", 0.01))
     if event.step == 4:
         list(trainer.run(until=Until(steps=12)))
         list(smooth.run(until=Until(steps=12)))
@@ -127,8 +127,8 @@ def test_a_rejected_step_does_not_swap_the_optimizer(make_trainer: MakeTrainer, 
     """Swapped for the step that diverged, and back again: the moments are those of before."""
     trainer = with_X(make_trainer(), 17, np.inf)
     event, before = until_diverged(trainer)
-    trainer.take(SetHyperparameter("optimizer", "adagrad"))
-    trainer.take(SetHyperparameter("learning_rate", alpha))
+    trainer.apply(SetHyperparameter("optimizer", "adagrad"))
+    trainer.apply(SetHyperparameter("learning_rate", alpha))
     again, _ = until_diverged(trainer)
     assert again.step == event.step
     assert trainer.state.digest() == before
@@ -189,7 +189,7 @@ def test_nothing_is_learned_from_a_step_that_diverged(make_trainer: MakeTrainer)
 def test_an_edit_is_judged_between_steps_even_after_a_divergence(make_trainer: MakeTrainer):
     trainer = make_trainer(optimizer="gradient_descent", learning_rate=1e30)
     _, before = until_diverged(trainer)
-    assert isinstance(trainer.take(SetHyperparameter("learning_rate", -1.0)), CommandRejected)
+    assert isinstance(trainer.apply(SetHyperparameter("learning_rate", -1.0)), CommandRejected)
     assert trainer.state.digest() == before
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Trainer, Until
-from workbench.hyperparameters import TABLE, Bites, Hyperparameters, Kind
+from workbench.hyperparameters import TABLE, Applies, Hyperparameters, Kind
 from workbench.run.run import new_trainer, scripted
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session
@@ -198,7 +198,7 @@ def assert_refused(trainer: Trainer, unedited: Trainer, name: str, value: object
     """The reason; nothing is changed by the refusal, then or later."""
     trained(trainer, AT)
     hyperparameters, digest = trainer.hyperparameters, trainer.state.digest()
-    event = trainer.take(SetHyperparameter(name, value))  # type: ignore[arg-type]
+    event = trainer.apply(SetHyperparameter(name, value))  # type: ignore[arg-type]
     assert isinstance(event, CommandRejected)
     assert (event.step, event.name, event.value) == (AT, name, value)
     assert trainer.hyperparameters is hyperparameters
@@ -209,7 +209,7 @@ def assert_refused(trainer: Trainer, unedited: Trainer, name: str, value: object
     return event.reason
 
 
-@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.bites is Bites.RESET], ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.applies is Applies.RESET], ids=lambda row: row.name)
 def test_what_is_fixed_at_the_start_cannot_be_edited(make_trainer: MakeTrainer, row: Any):
     assert assert_refused(make_trainer(), make_trainer(), row.name, row.default) == f"{row.name} needs a new start"
 
@@ -251,7 +251,7 @@ def test_a_mini_batch_of_one_is_refused_with_batch_norm_only(make_trainer: MakeT
     reason = assert_refused(make_trainer(batch_norm=True), make_trainer(batch_norm=True), "batch_size", 1)
     assert reason == "1: expected at least 2 with batch norm, because a mini-batch of one has no variance"
     without = make_trainer()
-    assert isinstance(without.take(SetHyperparameter("batch_size", 1)), HyperparameterChanged)
+    assert isinstance(without.apply(SetHyperparameter("batch_size", 1)), HyperparameterChanged)
     assert step_numbers(trained(without, 60), Finished) == [60]
 
 
@@ -288,7 +288,7 @@ def test_whatever_is_edited_the_state_stays_finite_and_a_step_is_whole_or_not_ta
     trainer = new_trainer(Session(preset=parse_preset(table, "any.toml", "any"), seed=1))
     for several in edits:
         for name, value in several:
-            trainer.take(SetHyperparameter(name, value))  # type: ignore[arg-type]
+            trainer.apply(SetHyperparameter(name, value))  # type: ignore[arg-type]
         for _ in range(8):
             before, step = trainer.state.digest(), trainer.state.step
             for event in after_start(trainer.run(until=Until(steps=step + 1))):

@@ -124,11 +124,11 @@ def test_where_an_edit_changes_what_the_cost_means_it_is_averaged_anew(make_trai
 
 def test_a_keep_prob_that_is_edited_starts_the_average_anew():
     guard, h = Guard(), Hyperparameters(keep_prob=(1.0, 1.0), guard_factor=2.0, guard_steps=1)
-    guard.take(1.0, h, 1.0)
+    guard.record(1.0, h, 1.0)
     assert guard.trips(5.0, h, 1.0)
     dropping = dataclasses.replace(h, keep_prob=(0.5, 1.0))
     assert not guard.trips(5.0, dropping, 1.0)
-    guard.take(5.0, dropping, 1.0)
+    guard.record(5.0, dropping, 1.0)
     assert guard.average == pytest.approx(5.0)
     assert not guard.trips(9.0, dropping, 1.0)
     assert guard.trips(11.0, dropping, 1.0)
@@ -142,14 +142,14 @@ def test_the_first_cost_whatever_it_is_is_no_reason_to_stop():
 
 def test_high_costs_are_not_averaged_and_a_low_one_between_them_begins_the_count_anew():
     guard, h = Guard(), Hyperparameters(keep_prob=(1.0, 1.0), guard_factor=2.0, guard_steps=3)
-    guard.take(1.0, h, 1.0)
+    guard.record(1.0, h, 1.0)
     for _ in range(5):
         for _ in range(2):
             assert not guard.trips(100.0, h, 1.0)
-            guard.take(100.0, h, 1.0)
+            guard.record(100.0, h, 1.0)
         assert guard.trips(100.0, h, 1.0)
         assert not guard.trips(1.0, h, 1.0)
-        guard.take(1.0, h, 1.0)
+        guard.record(1.0, h, 1.0)
         assert guard.average == pytest.approx(1.0)
         assert not guard.trips(100.0, h, 1.0)
 
@@ -158,10 +158,10 @@ def test_ten_times_next_to_nothing_is_nothing():
     """A cost of a hundredth of what one has who ignores X is no different from 0."""
     guard, h = Guard(), Hyperparameters(keep_prob=(), guard_factor=10.0, guard_steps=1)
     for _ in range(100):
-        guard.take(1e-6, h, 2.0)
+        guard.record(1e-6, h, 2.0)
     assert not guard.trips(0.199, h, 2.0)
     assert guard.trips(0.201, h, 2.0)
-    guard.take(0.199, h, 2.0)
+    guard.record(0.199, h, 2.0)
     assert guard.above == 0
 
 
@@ -307,13 +307,13 @@ def test_no_shipped_preset_is_stopped_by_the_guard(name: str):
 def test_the_best_is_the_first_of_the_least_costs_and_nan_never_is():
     best = BestSoFar()
     for step, cost in enumerate([math.nan, 3.0, 2.0, math.nan, 2.0, math.inf]):
-        best.take(step, cost)
+        best.record(step, cost)
     assert (best.step, best.cost, best.waited) == (2, 2.0, 3)
-    best.take(5, 0.1)  # seen already
+    best.record(5, 0.1)  # seen already
     assert (best.step, best.waited) == (2, 3)
     again = BestSoFar()
     again.restore(best.tensor())
-    again.take(5, 0.1)
+    again.record(5, 0.1)
     assert again.tensor().tolist() == best.tensor().tolist()
 
 

@@ -173,8 +173,8 @@ def steps_taken(last: int, costs: list[float]) -> StepsTaken:
 
 def test_steps_are_counted_back_from_the_last_one():
     history = History()
-    history.take(steps_taken(3, [3.0, 2.0, 1.0]))
-    history.take(steps_taken(5, [0.5, 0.25]))
+    history.record(steps_taken(3, [3.0, 2.0, 1.0]))
+    history.record(steps_taken(5, [0.5, 0.25]))
     curve = history.series["cost"].curve()
     np.testing.assert_array_equal(curve.step, [1, 2, 3, 4, 5])
     np.testing.assert_array_equal(curve.mean, [3.0, 2.0, 1.0, 0.5, 0.25])
@@ -183,7 +183,7 @@ def test_steps_are_counted_back_from_the_last_one():
 
 def test_evaluations_without_a_dev_set_leave_its_curves_empty():
     history = History()
-    history.take(Evaluated(10, 1, Score(0.5, 0.1), None, ()))
+    history.record(Evaluated(10, 1, Score(0.5, 0.1), None, ()))
     assert history.series["train_cost"].curve().mean.tolist() == [0.5]
     assert history.series["train_error"].curve().step.tolist() == [10.0]
     assert len(history.series["dev_cost"]) == 0
@@ -191,7 +191,7 @@ def test_evaluations_without_a_dev_set_leave_its_curves_empty():
 
 def test_a_history_survives_its_tensors_among_others():
     history = History()
-    history.take(steps_taken(2, [1.0, 2.0]))
+    history.record(steps_taken(2, [1.0, 2.0]))
     tensors = {"W1": np.ones((2, 2)), **history.tensors()}
     assert all(name == "W1" or name.startswith(PREFIX) for name in tensors)
     back = History.from_tensors(tensors)

@@ -10,7 +10,7 @@ import pytest
 
 from workbench.data.dataset import Dataset, one_hot
 from workbench.engine.history import RECENT, Recent
-from workbench.engine.predictions import POINTS, SHOWN, Confusion, see, see_boundary
+from workbench.engine.predictions import POINTS, SHOWN, Confusion, boundary_of, predictions_of
 from workbench.engine.trainer import Trainer, Until
 
 MakeTrainer = Callable[..., Trainer]
@@ -18,7 +18,7 @@ MakeTrainer = Callable[..., Trainer]
 
 def looked(trainer: Trainer, columns: int = 40, rows: int = 30):
     with np.errstate(all="ignore"):
-        return see(trainer.state.network, trainer.splits, columns, rows)
+        return predictions_of(trainer.state.network, trainer.splits, columns, rows)
 
 
 def test_the_border_is_the_right_way_up(make_trainer: MakeTrainer):
@@ -27,7 +27,7 @@ def test_the_border_is_the_right_way_up(make_trainer: MakeTrainer):
     W[...], b[...] = 0, 0
     W[1] = [0, 0, 50]  # class 2 above, and to the right of x = 0 below that class 1
     W[0] = [0, 5, 0]
-    found = see_boundary(trainer.state.network, trainer.splits, 21, 11)
+    found = boundary_of(trainer.state.network, trainer.splits, 21, 11)
     assert set(found.classes[0].tolist()) == {2}
     assert 2 not in found.classes[-1]
     assert (found.classes[-1, 0], found.classes[-1, -1]) == (0, 1)
@@ -102,7 +102,7 @@ def on_dev(trainer: Trainer, X: list[list[float]], Y: np.ndarray):
     """See a trainer's network on other dev examples, not normalized."""
     splits = replace(trainer.splits, dev=Dataset(np.array(X, np.float32), Y), normalization=None)
     with np.errstate(all="ignore"):
-        return see(trainer.state.network, splits, 4, 3)
+        return predictions_of(trainer.state.network, splits, 4, 3)
 
 
 def test_rows_are_true_classes_and_the_worst_come_first(make_trainer: MakeTrainer):
@@ -138,12 +138,12 @@ def test_points_on_the_map_are_train_examples_with_their_labels(make_trainer: Ma
     trainer = make_trainer(examples=1200)
     train = trainer.splits.train
     assert train.examples > POINTS
-    found = see_boundary(trainer.state.network, trainer.splits, 4, 3)
+    found = boundary_of(trainer.state.network, trainer.splits, 4, 3)
     assert POINTS / 2 < len(found.points) <= POINTS
     labels = {tuple(x): int(y.argmax()) for x, y in zip(train.X.tolist(), train.Y, strict=True)}
     assert [labels[tuple(x)] for x in found.points.tolist()] == found.labels.tolist()
     few = make_trainer()
-    assert len(see_boundary(few.state.network, few.splits, 4, 3).points) == few.splits.train.examples
+    assert len(boundary_of(few.state.network, few.splits, 4, 3).points) == few.splits.train.examples
 
 
 def test_without_a_dev_set_train_is_looked_at_and_said_to_be(make_trainer: MakeTrainer):

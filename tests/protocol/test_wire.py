@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.engine.batchnorm_inspection import Concern, Gap, Lag, Noise, Normalization
+from workbench.engine.batchnorm_inspection import BatchNormInspection, Concern, Gap, Lag, Noise
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import (
     BatchNormStatistics,
@@ -25,7 +25,7 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.history import StepsTaken
-from workbench.engine.predictions import Boundary, Confusion, Fit, Seen, Shown
+from workbench.engine.predictions import Boundary, Confusion, Fit, Predictions, Shown
 from workbench.hyperparameters import Value
 from workbench.protocol.reports import (
     Arrived,
@@ -34,7 +34,7 @@ from workbench.protocol.reports import (
     BranchSent,
     Crashed,
     Exported,
-    Looked,
+    Inspected,
     Paused,
     RateFound,
     RateTried,
@@ -47,8 +47,8 @@ from workbench.protocol.reports import (
     Travelling,
 )
 from workbench.protocol.requests import (
+    BATCHNORM,
     MODEL,
-    NORMALIZATION,
     Adopt,
     Annotate,
     Begin,
@@ -59,7 +59,7 @@ from workbench.protocol.requests import (
     GoOn,
     GoTo,
     GoToBest,
-    Look,
+    Inspect,
     Pause,
     Quit,
     Redo,
@@ -72,7 +72,7 @@ from workbench.protocol.requests import (
     Undo,
     WritePreset,
 )
-from workbench.protocol.wire import LENGTH, ORDERS, REPORTS, Codec
+from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS, Codec
 from workbench.session.session import Best, Branch, Edit, Mark, Note, Result, Stop
 
 NAN = float("nan")
@@ -82,13 +82,13 @@ LAYER = LayerStatistics(
     Histogram(0.0, 0.0, np.zeros(3, np.int64)), np.array([0.5]), np.array([NAN]),
     BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
 )  # fmt: skip
-NORMALIZED = Normalization(
+NORMALIZED = BatchNormInspection(
     3, Gap("dev", 9, 8, 0.5, 0.25, NAN, NAN),
     Noise(9, 2, np.array([2, 4]), np.ones((1, 2)), np.zeros((1, 2)), np.ones(2), np.ones(2)),
     (Lag(1, np.array([NAN]), np.array([0.5])),), (Concern(0, -1, "why"),),
 )  # fmt: skip
 SHOWN = Shown(np.ones((2, 4)), np.array([0, 1]), np.array([-1, 1]), np.array([NAN, 0.5]))
-SEEN = Seen(
+SEEN = Predictions(
     "dev", ("a", "b"), (2, 2),
     Boundary(np.zeros(2), np.ones(2), np.array([[0, -1]]), np.array([[0.5, NAN]]), np.ones((1, 2)), np.array([1])),
     Fit(np.ones(2), np.zeros(2), 1.0, NAN), Confusion(np.array([[1, 0], [2, 3]]), 1), SHOWN, SHOWN, np.ones((3, 2, 2)),
@@ -102,20 +102,21 @@ BRANCH = Branch(
     step=5, result=Result(5, 1, Score(0.5, NAN), None, Score(0.5, 0.1)),
 )  # fmt: skip
 MESSAGES: list[tuple[Codec, object]] = [
-    (ORDERS, Begin("format = 2\n", "ä/b.toml", "", True)),
-    *((ORDERS, each) for each in (Pause(), Resume(), TakeStep(), Quit(), Save("/tmp/s.toml"))),
-    (ORDERS, Begin("", "", "s.toml", False, rebuild=True, autosave_seconds=0.5, snapshot_bytes=2**40)),
-    *((ORDERS, each) for each in (RunTo(9), Undo(True), Undo(False), Redo(), GoTo(0), GoToBest(), GoOn())),
-    (ORDERS, Adopt(5, 2, (SetHyperparameter("l2", 0.5), SetHyperparameter("keep_prob", (0.5, 1.0), 1)))),
-    *((ORDERS, each) for each in (Switch("größer α"), Rename("a", "b"), Describe("a", "b\nc"), Delete("a"), Annotate(3, "ä", 1))),
-    *((ORDERS, each) for each in (Export("f.toml", -1), WritePreset("p.toml", ("l2", "epochs")), FindRate(1e-7, 10.0, 100))),
-    *((ORDERS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
+    (REQUESTS, Begin("format = 2\n", "ä/b.toml", "", True)),
+    *((REQUESTS, each) for each in (Pause(), Resume(), TakeStep(), Quit(), Save("/tmp/s.toml"))),
+    (REQUESTS, Begin("", "", "s.toml", False, rebuild=True, autosave_seconds=0.5, snapshot_bytes=2**40)),
+    *((REQUESTS, each) for each in (RunTo(9), Undo(True), Undo(False), Redo(), GoTo(0), GoToBest(), GoOn())),
+    (REQUESTS, Annotate(3, "ä", 1)),
+    (REQUESTS, Adopt(5, 2, (SetHyperparameter("l2", 0.5), SetHyperparameter("keep_prob", (0.5, 1.0), 1)))),
+    *((REQUESTS, each) for each in (Switch("größer α"), Rename("a", "b"), Describe("a", "b\nc"), Delete("a"))),
+    *((REQUESTS, each) for each in (Export("f.toml", -1), WritePreset("p.toml", ("l2", "epochs")), FindRate(1e-7, 10.0, 100))),
+    *((REQUESTS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
     (REPORTS, Begun(3, 1, LIVE, (2, 3), 9, (5, 0, 1), "binary", 2, CURVES, read_only=True)),
     (REPORTS, Arrived(3, 1, 0.5, LIVE, CURVES)),
     (REPORTS, Branches((BranchSent(Branch(), ()), BranchSent(BRANCH, CURVES)), "main", "größer α")),
     *((REPORTS, each) for each in (Travelling(3, 9), Remark("so"), RateTried(np.array([0.5]), np.array([NAN])), RateFound(NAN))),
-    *((ORDERS, Look(at)) for at in ((), (NORMALIZATION, MODEL))),
-    *((REPORTS, Looked(3, *each)) for each in ((None, None), (NORMALIZED, None), (None, SEEN))),
+    *((REQUESTS, Inspect(at)) for at in ((), (BATCHNORM, MODEL))),
+    *((REPORTS, Inspected(3, *each)) for each in ((None, None), (NORMALIZED, None), (None, SEEN))),
     *((REPORTS, each) for each in (Exported("f.toml", 3, 1), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
     (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
@@ -135,7 +136,7 @@ def unframed(frame: bytes) -> bytes:
 
 
 def test_every_kind_of_message_is_here():
-    assert {type(message).__name__ for codec, message in MESSAGES if codec is ORDERS} == set(ORDERS._decoders)
+    assert {type(message).__name__ for codec, message in MESSAGES if codec is REQUESTS} == set(REQUESTS._decoders)
     assert {type(message).__name__ for codec, message in MESSAGES if codec is REPORTS} == set(REPORTS._decoders)
 
 
@@ -150,7 +151,7 @@ def test_a_message_arrives_as_it_was_sent(codec: Codec, message: object):
 
 def test_the_types_of_values_and_arrays_are_kept():
     for value in (3, 3.0, True, "3", (0.5, 1.0)):
-        back = ORDERS.decode(unframed(ORDERS.encode(SetHyperparameter("x", value))))
+        back = REQUESTS.decode(unframed(REQUESTS.encode(SetHyperparameter("x", value))))
         assert back.value == value
         assert type(back.value) is type(value)
     layer = REPORTS.decode(unframed(REPORTS.encode(Evaluated(1, 1, Score(0.5, 0.5), None, (LAYER,))))).layers[0]
@@ -160,7 +161,7 @@ def test_the_types_of_values_and_arrays_are_kept():
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_message_are_refused(body: bytes):
-    for codec in (ORDERS, REPORTS):
+    for codec in (REQUESTS, REPORTS):
         with pytest.raises(msgspec.MsgspecError):
             codec.decode(body)
 
@@ -179,11 +180,11 @@ def test_damaged_messages_are_refused_or_another_message_but_nothing_else(sent: 
 def test_endless_nesting_is_refused():
     for name in (b"\xa5Pause", b"\xa4Save", b"\xa5Begin"):
         with pytest.raises(msgspec.MsgspecError):
-            ORDERS.decode(b"\x92" + name + b"\x91" * 1_000_000)
+            REQUESTS.decode(b"\x92" + name + b"\x91" * 1_000_000)
 
 
 def test_a_report_is_no_order_and_an_order_no_report():
     with pytest.raises(msgspec.ValidationError, match="unknown message"):
-        ORDERS.decode(unframed(REPORTS.encode(Paused(1))))
+        REQUESTS.decode(unframed(REPORTS.encode(Paused(1))))
     with pytest.raises(msgspec.ValidationError, match="unknown message"):
-        REPORTS.decode(unframed(ORDERS.encode(Pause())))
+        REPORTS.decode(unframed(REQUESTS.encode(Pause())))

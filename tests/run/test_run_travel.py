@@ -109,7 +109,7 @@ def test_every_place_is_what_it_was_and_nothing_is_left_behind(
         assert run.remark == ""
         assert len(run.session.branches) <= 2
         assert (run.session.named("main").edits, run.session.named("main").tip) == (main.edits, main.tip)
-        assert run.left == "main" or place == main.tip
+        assert run.redo_branch == "main" or place == main.tip
     run.switch("main")
     assert state_of(run) == tip
     assert names(run) == [("main", None, 0)]
@@ -327,7 +327,7 @@ def test_early_stopping_goes_back_to_the_best_and_the_rest_stays(stopped: Run, s
     assert (stop.step, stop.edits, stop.passed) == (best + 3, 0, False)
     assert main.step == stop.step
     assert main.best is not None
-    assert (main.best.step, stopped.left) == (best, "main")
+    assert (main.best.step, stopped.redo_branch) == (best, "main")
     costs = {}
     reference = start(**{**PATIENT, "patience": 0})
     for event in reference.events(scripted([]), lambda: False, Until(steps=stop.step)):

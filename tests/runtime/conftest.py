@@ -12,8 +12,8 @@ import pytest
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Evaluated, Finished
 from workbench.protocol.reports import Begun, Paused, Report, Saved
-from workbench.protocol.requests import Begin, Order, RunTo, Save
-from workbench.runtime.connection import Engine, EngineDied
+from workbench.protocol.requests import Begin, Request, RunTo, Save
+from workbench.runtime.connection import EngineConnection, EngineDied
 from workbench.session.format import session_to_toml
 from workbench.session.preset import Preset
 from workbench.session.session import Session
@@ -27,7 +27,7 @@ Kind = TypeVar("Kind")
 class Conversation:
     """An engine process, and what it has said so far."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EngineConnection) -> None:
         self.engine = engine
         self.heard: list[Report] = []
         self._told = 0
@@ -53,13 +53,13 @@ class Conversation:
                 self.heard.append(report)
         return self.heard[start:]
 
-    async def told(self, *orders: Order) -> list[Report]:
-        """What is said of these orders, up to when all were carried out; training may go on meanwhile."""
+    async def told(self, *requests: Request) -> list[Report]:
+        """What is said of these requests, up to when all were carried out; training may go on meanwhile."""
         self._told += 1
         start, last = len(self.heard), self._told
-        # An order that is refused with a number of its own, and changes nothing.
-        for order in (*orders, SetHyperparameter("nothing", last)):
-            self.engine.send(order)
+        # A request that is refused with a number of its own, and changes nothing.
+        for request in (*requests, SetHyperparameter("nothing", last)):
+            self.engine.send(request)
         await self.hear(CommandRejected, lambda refused: (refused.name, refused.value) == ("nothing", last))
         return self.heard[start:-1]
 
@@ -94,7 +94,7 @@ async def start() -> AsyncIterator[Callable[[], Awaitable[Conversation]]]:
     engines = []
 
     async def one() -> Conversation:
-        engines.append(await Engine.start())
+        engines.append(await EngineConnection.start())
         return Conversation(engines[-1])
 
     yield one
@@ -115,9 +115,7 @@ def toml(make_preset: Callable[..., Preset]) -> Callable[..., str]:
 
 
 @pytest.fixture
-async def begun(
-    start: Callable[[], Awaitable[Conversation]], toml: Callable[..., str]
-) -> Callable[..., Awaitable[Conversation]]:
+async def begun(start: Callable[[], Awaitable[Conversation]], toml: Callable[..., str]) -> Callable[..., Awaitable[Conversation]]:
     """An engine that has begun a new session with these settings, or the one in the file `path`."""
 
     async def begin(
@@ -126,10 +124,10 @@ async def begun(
     ) -> Conversation:  # fmt: skip
         talk = await start()
         text = Path(str(path)).read_text() if path else toml(**changes)
-        order = Begin(
+        request = Begin(
             text, str(path), str(autosave), paused, autosave_seconds=autosave_seconds, snapshot_bytes=snapshot_bytes
         )  # fmt: skip
-        talk.engine.send(order)
+        talk.engine.send(request)
         await talk.hear(Begun)
         return talk
 

@@ -21,10 +21,10 @@ from workbench.protocol.requests import (
     Describe,
     GoOn,
     GoTo,
-    Order,
     Quit,
     Redo,
     Rename,
+    Request,
     Resume,
     RunTo,
     Save,
@@ -32,7 +32,7 @@ from workbench.protocol.requests import (
     TakeStep,
     Undo,
 )
-from workbench.protocol.wire import ORDERS
+from workbench.protocol.wire import REQUESTS
 from workbench.run.replay import replay
 from workbench.runtime.connection import EngineDied
 from workbench.session.session import Session
@@ -95,11 +95,11 @@ async def test_each_edit_is_on_disk_soon_while_it_trains_and_training_goes_on(be
 
 
 @pytest.mark.parametrize(
-    "order",
+    "asked",
     [Undo(False), Undo(True), GoTo(2), Rename("main", "x"), Describe("main", "x"), Annotate(1, "x"), Annotate(0, "x", 1)],
     ids=repr,
 )
-async def test_what_changes_the_branches_is_on_disk_at_once_too(paused: Begins, tmp_path: Path, order: Order):
+async def test_what_changes_the_branches_is_on_disk_at_once_too(paused: Begins, tmp_path: Path, asked: Request):
     path = tmp_path / "auto.toml"
     talk = await paused(autosave=path, autosave_seconds=NEVER)
     await talk.train_to(3)
@@ -107,7 +107,7 @@ async def test_what_changes_the_branches_is_on_disk_at_once_too(paused: Begins, 
     await talk.hear(Saved)
     await talk.train_to(5)
     before = read_session(path)
-    talk.engine.send(order)
+    talk.engine.send(asked)
     await talk.hear(Saved)
     after, _, _ = load_session(path)
     assert after != before
@@ -163,7 +163,9 @@ async def test_there_and_back_is_nothing_new(paused: Begins, make_session: Calla
     make_session(10)
     path = tmp_path / "recorded.toml"
     talk = await paused(path=path, autosave=path, autosave_seconds=NEVER)
-    talk.engine._process.stdin.writelines(ORDERS.encode(order) for order in (GoTo(4), Redo()))  # at once: no time to save between
+    talk.engine._process.stdin.writelines(
+        REQUESTS.encode(request) for request in (GoTo(4), Redo())
+    )  # at once: no time to save between
     await talk.told()
     session = read_session(path)
     assert (session.current, session.step, len(session.branches)) == ("main", 10, 1)
@@ -254,8 +256,8 @@ async def test_the_second_engine_on_a_session_can_look_and_not_touch(two: tuple[
     before = on_disk(path)
     second.engine.send(rate(0.5))
     assert "read-only" in (await second.hear(CommandRejected)).reason
-    for order in (Resume(), TakeStep(), RunTo(12), Undo(False), Undo(True)):
-        (said,) = await second.told(order)
+    for request in (Resume(), TakeStep(), RunTo(12), Undo(False), Undo(True)):
+        (said,) = await second.told(request)
         assert isinstance(said, Remark)
         assert "another workbench" in said.text
     second.engine.send(Save(str(path)))
@@ -270,10 +272,10 @@ async def test_the_second_engine_on_a_session_can_look_and_not_touch(two: tuple[
     assert read_session(path).branch.edits[-1].new == 0.5
 
 
-@pytest.mark.parametrize("order", [Redo(), GoOn(), Adopt(2, 0, (rate(0.5),))], ids=repr)
-async def test_no_order_trains_or_edits_a_session_that_was_opened_read_only(two: tuple[Any, Any, Path], order: Order):
+@pytest.mark.parametrize("asked", [Redo(), GoOn(), Adopt(2, 0, (rate(0.5),))], ids=repr)
+async def test_no_request_trains_or_edits_a_session_that_was_opened_read_only(two: tuple[Any, Any, Path], asked: Request):
     _, second, _ = two
-    said = await second.told(order)
+    said = await second.told(asked)
     assert not {HyperparameterChanged, Resumed} & {type(each) for each in said}
     assert any(isinstance(each, Remark) and "another workbench" in each.text for each in said)
 

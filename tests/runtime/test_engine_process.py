@@ -19,8 +19,8 @@ from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evalu
 from workbench.engine.history import Series, StepsTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.protocol.reports import Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed
-from workbench.protocol.requests import Begin, Order, Pause, Quit, Resume, Save, TakeStep
-from workbench.protocol.wire import LENGTH, ORDERS, REPORTS
+from workbench.protocol.requests import Begin, Pause, Quit, Request, Resume, Save, TakeStep
+from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.run.replay import replay
 from workbench.run.run import Run, scripted
 from workbench.runtime.connection import GRACE_SECONDS, EngineDied
@@ -85,7 +85,7 @@ async def test_it_can_be_paused_stepped_and_resumed(begun: Begins):
     assert (await talk.hear(StepsTaken)).step > at + 3
 
 
-async def test_a_step_ordered_while_it_trains_pauses_it_after_one(begun: Begins):
+async def test_a_step_asked_for_while_it_trains_pauses_it_after_one(begun: Begins):
     talk = await begun(paused=False, epochs=LONG)
     await talk.hear(StepsTaken)
     talk.engine.send(TakeStep())
@@ -311,13 +311,13 @@ async def test_closing_leaves_no_process_even_one_that_nobody_listens_to(begun: 
 class Pipes:
     """The process with bare pipes, as whatever may be at their other end."""
 
-    def __init__(self, *orders: Order) -> None:
+    def __init__(self, *requests: Request) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "workbench.runtime"],
             # Unbuffered, because `communicate` does not see what is in a buffer.
             bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        self.write(b"".join(map(ORDERS.encode, orders)))
+        self.write(b"".join(map(REQUESTS.encode, requests)))
 
     def write(self, data: bytes) -> None:
         assert self.process.stdin is not None
@@ -367,7 +367,7 @@ def test_it_ends_where_there_is_nowhere_to_save(toml: Callable[..., str], tmp_pa
     assert not any(isinstance(each, (Saved, SaveFailed)) for each in reports)
 
 
-def test_gone_before_the_first_order_it_ends():
+def test_gone_before_the_first_request_it_ends():
     assert Pipes().end() == []
 
 
@@ -394,7 +394,7 @@ def test_what_does_not_speak_the_protocol_counts_as_gone(toml: Callable[..., str
     assert all(each.identical for each in replay(read_session(path)))
 
 
-def test_garbage_instead_of_the_first_order_ends_it():
+def test_garbage_instead_of_the_first_request_ends_it():
     pipes = Pipes()
     pipes.write(b"\xff" * 64)
     assert pipes.end() == []
@@ -402,12 +402,12 @@ def test_garbage_instead_of_the_first_order_ends_it():
 
 APP = """
 import asyncio, sys
-from workbench.runtime.connection import Engine
+from workbench.runtime.connection import EngineConnection
 from workbench.protocol.requests import Begin
 from workbench.protocol.reports import Begun
 
 async def app():
-    engine = await Engine.start()
+    engine = await EngineConnection.start()
     engine.send(Begin(open(sys.argv[1]).read(), "", sys.argv[2], False))
     async for report in engine.reports():
         if isinstance(report, Begun):

@@ -68,8 +68,8 @@ async def test_an_unchanged_fork_has_the_costs_of_its_parent_to_the_bit_and_the_
 
     async def fork(*changes: SetHyperparameter) -> dict[int, float]:
         talk = await start()
-        for order in (Begin(path.read_text(), str(path), "", True), *changes, RunTo(at + 40)):
-            talk.engine.send(order)
+        for request in (Begin(path.read_text(), str(path), "", True), *changes, RunTo(at + 40)):
+            talk.engine.send(request)
         said = await talk.hear(Begun)
         assert (said.step, said.hyperparameters["beta1"], said.read_only) == (at, 0.8, False)
         assert (await talk.hear(Finished)).step == at + 40

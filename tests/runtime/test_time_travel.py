@@ -1,4 +1,4 @@
-"""Going back and elsewhere, as the app orders it of a real engine process."""
+"""Going back and elsewhere, as the app requests it of a real engine process."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from workbench.protocol.requests import (
     GoOn,
     GoTo,
     GoToBest,
-    Order,
     Pause,
     Redo,
     Rename,
+    Request,
     Resume,
     RunTo,
     Switch,
@@ -107,8 +107,8 @@ async def test_undo_takes_values_back_one_by_one_and_redo_brings_them_again(paus
     await talk.told(rate(0.5))
     await talk.train_to(5)
     await talk.told(rate(0.25))
-    for order, value, of in ((Undo(False), 0.5, 2), (Undo(False), 0.01, 1), (Redo(), 0.5, 4), (Redo(), 0.25, 3)):
-        (changed,) = await talk.told(order)
+    for request, value, of in ((Undo(False), 0.5, 2), (Undo(False), 0.01, 1), (Redo(), 0.5, 4), (Redo(), 0.25, 3)):
+        (changed,) = await talk.told(request)
         assert isinstance(changed, HyperparameterChanged)
         assert (changed.step, changed.new, changed.undoes) == (5, value, of)
     (nothing,) = await talk.told(Redo())
@@ -122,8 +122,8 @@ async def test_undo_takes_values_back_one_by_one_and_redo_brings_them_again(paus
 async def test_where_there_is_no_edit_neither_kind_of_undo_does_anything(paused: Begins):
     talk = await paused()
     await talk.train_to(2)
-    for order in (Undo(False), Undo(True), Redo()):
-        said = await talk.told(order)
+    for request in (Undo(False), Undo(True), Redo()):
+        said = await talk.told(request)
         assert "no edit" in one(said, Remark).text
         assert not {HyperparameterChanged, Arrived, Paused} & set(kinds(said))
 
@@ -134,8 +134,8 @@ async def test_a_value_is_taken_back_while_it_trains_and_training_goes_on(begun:
     talk.engine.send(rate(0.02))
     await talk.hear(HyperparameterChanged)
     assert ((await talk.hear(StepsTaken)).learning_rate == 0.02).all()
-    for order, value in ((Undo(False), 0.01), (Redo(), 0.02)):
-        talk.engine.send(order)
+    for request, value in ((Undo(False), 0.01), (Redo(), 0.02)):
+        talk.engine.send(request)
         assert (await talk.hear(HyperparameterChanged)).new == value
         assert ((await talk.hear(StepsTaken)).learning_rate == value).all()
     assert not talk.of(Paused)
@@ -158,7 +158,7 @@ async def test_undo_of_the_model_goes_to_just_before_the_edit_and_redo_back_to_t
     curves = {sent.name: Series.from_tensor(sent.values).curve() for sent in arrived.history}
     assert curves["cost"].count.sum() == 10
     assert max(curves["train_cost"].step) <= 10
-    assert (names(branches), branches.current, branches.back) == (["main", "main-2"], "main-2", "main")
+    assert (names(branches), branches.current, branches.redo_branch) == (["main", "main-2"], "main-2", "main")
     assert evaluated.step == 10
     back = await talk.saved(tmp_path / "back.toml")
     assert hash_of(back) == straight(10, keep_prob=0.8, batch_norm=True)
@@ -168,7 +168,7 @@ async def test_undo_of_the_model_goes_to_just_before_the_edit_and_redo_back_to_t
     assert kinds(said) == [Arrived, Branches, Evaluated]
     assert (said[0].step, said[0].hyperparameters["learning_rate"]) == (25, 0.1)
     # The branch that was gone to holds nothing, and is forgotten.
-    assert (names(said[1]), said[1].current, said[1].back) == (["main"], "main", "")
+    assert (names(said[1]), said[1].current, said[1].redo_branch) == (["main"], "main", "")
     again = await talk.saved(tmp_path / "again.toml")
     assert hash_of(again) == hash_of(there) == straight(25, (10, "learning_rate", 0.1), keep_prob=0.8, batch_norm=True)
     assert again.branch.edits == there.branch.edits
@@ -190,15 +190,15 @@ async def test_after_an_undo_of_the_model_something_else_can_be_tried_and_both_a
     assert all(each.identical for each in replay(session))
 
 
-@pytest.mark.parametrize("order", [Undo(True), GoTo(3), GoToBest()], ids=lambda order: type(order).__name__)
-async def test_a_run_that_was_training_waits_where_it_has_gone(begun: Begins, order: Order):
+@pytest.mark.parametrize("asked", [Undo(True), GoTo(3), GoToBest()], ids=lambda asked: type(asked).__name__)
+async def test_a_run_that_was_training_waits_where_it_has_gone(begun: Begins, asked: Request):
     # With such a rate nothing gets better, so the best is at the start.
     talk = await begun(paused=False, epochs=LONG, evaluate_every=5, learning_rate=1e-30)
     await talk.hear(Evaluated, lambda event: event.step > 20)
     talk.engine.send(rate(2e-30))
     await talk.hear(HyperparameterChanged)
     await talk.hear(StepsTaken)
-    talk.engine.send(order)
+    talk.engine.send(asked)
     arrived = await talk.hear(Arrived)
     said = await talk.told()
     assert kinds(said)[:3] == [Branches, Paused, Evaluated]
@@ -249,8 +249,8 @@ async def test_to_where_it_stands_it_need_not_go(paused: Begins):
     talk = await paused()
     await talk.train_to(4)
     await talk.told(rate(0.05))
-    for order in (GoTo(4), Switch("main")):
-        said = await talk.told(order)
+    for request in (GoTo(4), Switch("main")):
+        said = await talk.told(request)
         assert not {Arrived, Remark} & set(kinds(said))
         assert names(one(said, Branches)) == ["main"]
 
@@ -271,9 +271,7 @@ async def test_to_the_best_is_where_the_dev_cost_was_least(paused: Begins, strai
 # Branches ----------------------------------------------------------------------------------------------------------
 
 
-async def test_branches_are_switched_renamed_described_and_deleted(
-    paused: Begins, straight: Callable[..., str], tmp_path: Path
-):
+async def test_branches_are_switched_renamed_described_and_deleted(paused: Begins, straight: Callable[..., str], tmp_path: Path):
     talk = await paused()
     await talk.train_to(9)
     await talk.told(GoTo(5), rate(0.1))
@@ -281,8 +279,8 @@ async def test_branches_are_switched_renamed_described_and_deleted(
     said = await talk.told(Switch("main"))
     assert kinds(said) == [Arrived, Branches, Evaluated]
     assert (said[0].step, said[0].hyperparameters["learning_rate"], said[1].current) == (9, 0.01, "main")
-    for order in (Rename("main-2", "größer α"), Rename("main", "first"), Describe("größer α", "α × 10")):
-        assert kinds(await talk.told(order)) == [Branches]
+    for request in (Rename("main-2", "größer α"), Rename("main", "first"), Describe("größer α", "α × 10")):
+        assert kinds(await talk.told(request)) == [Branches]
     said = await talk.told(Switch("größer α"))
     assert said[0].step == 7
     assert names(said[1]) == ["first", "größer α"]
@@ -320,19 +318,19 @@ IMPOSSIBLE = {
 }
 
 
-@pytest.mark.parametrize("orders", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-async def test_what_cannot_be_done_is_said_and_nothing_is_changed(paused: Begins, tmp_path: Path, orders: list[Order]):
+@pytest.mark.parametrize("requests", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+async def test_what_cannot_be_done_is_said_and_nothing_is_changed(paused: Begins, tmp_path: Path, requests: list[Request]):
     talk = await paused()
     await talk.train_to(9)
     await talk.told(GoTo(5), rate(0.1))
     await talk.train_to(7)
     before = await talk.saved(tmp_path / "s.toml")
-    for order in orders:
-        said = await talk.told(order)
-        assert kinds(said) == [Remark, Branches], order
+    for request in requests:
+        said = await talk.told(request)
+        assert kinds(said) == [Remark, Branches], request
         assert said[0].text.startswith("Not done: ")
         assert len(said[0].text) > len("Not done: 'nobody'"), f"this says nothing: {said[0].text}"
-        assert await talk.saved(tmp_path / "s.toml") == before, order
+        assert await talk.saved(tmp_path / "s.toml") == before, request
     talk.engine.send(TakeStep())
     assert (await talk.hear(StepsTaken)).step == 8
 
@@ -340,7 +338,7 @@ async def test_what_cannot_be_done_is_said_and_nothing_is_changed(paused: Begins
 async def test_what_cannot_be_done_while_it_trains_does_not_stop_it(begun: Begins):
     talk = await begun(paused=False, epochs=LONG, dev_fraction=0.0)
     await talk.hear(StepsTaken)
-    said = [each for order in (Switch("nobody"), GoTo(-1), Undo(True), GoToBest()) for each in await talk.told(order)]
+    said = [each for request in (Switch("nobody"), GoTo(-1), Undo(True), GoToBest()) for each in await talk.told(request)]
     assert kinds(said).count(Remark) == 4
     assert not {Paused, Arrived} & set(kinds(said))
     await talk.hear(StepsTaken)
@@ -349,8 +347,8 @@ async def test_what_cannot_be_done_while_it_trains_does_not_stop_it(begun: Begin
 async def test_an_end_that_was_given_stays_whatever_is_written_down_on_the_way(paused: Begins, tmp_path: Path):
     talk = await paused()
     await talk.train_to(2)
-    for order in (RunTo(7), Annotate(2, "here"), Describe("main", "x"), Rename("main", "x"), Switch("nobody")):
-        talk.engine.send(order)
+    for request in (RunTo(7), Annotate(2, "here"), Describe("main", "x"), Rename("main", "x"), Switch("nobody")):
+        talk.engine.send(request)
     said = await talk.told()  # by when it may have come there already
     ends = [report for report in said if isinstance(report, Paused)] or [await talk.hear(Paused, seconds=3.0)]
     assert ends[-1].step == 7
@@ -462,7 +460,7 @@ async def test_a_cost_that_has_risen_sends_it_back_and_it_can_go_on_all_the_same
     said = await talk.told()
     assert kinds(said)[:3] == [Arrived, Branches, Paused]
     assert said[0].step == diverged.good < diverged.step - 1
-    assert said[1].back == "main"
+    assert said[1].redo_branch == "main"
     assert said[2].step == diverged.good
     stop = said[1].branches[0].branch.stops[-1]
     assert (stop.step, stop.passed, stop.rows) == (diverged.step - 1, False, ())  # the rows stay in the engine
@@ -487,8 +485,8 @@ async def test_going_on_where_nothing_stopped_leaves_a_session_that_can_be_repla
     talk = await paused(optimizer="gradient_descent")
     await talk.train_to(3)
     await talk.told(rate(1e30), TakeStep())
-    for order in (GoOn(), Pause(), TakeStep()):
-        talk.engine.send(order)
+    for request in (GoOn(), Pause(), TakeStep()):
+        talk.engine.send(request)
     await talk.told(rate(0.01))
     session = await talk.saved(tmp_path / "s.toml")
     assert all(each.identical for each in replay(session))
@@ -502,7 +500,7 @@ async def test_without_a_better_dev_cost_it_stops_at_the_best(paused: Begins, st
     assert stopped.step == stopped.best + 8
     said = await talk.told()
     assert kinds(said, without=(Evaluated,)) == [Arrived, Branches, Paused]
-    assert (said[0].step, said[1].current, said[1].back) == (stopped.best, "main-2", "main")
+    assert (said[0].step, said[1].current, said[1].redo_branch) == (stopped.best, "main-2", "main")
     costs = {event.step: event.dev.cost for event in talk.of(Evaluated)}
     assert min(costs.values()) == costs[stopped.best] == stopped.cost
     session = await talk.saved(tmp_path / "s.toml")

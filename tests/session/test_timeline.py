@@ -52,7 +52,7 @@ class Edited:
     def __init__(self) -> None:
         self.h, self.edits = PRESET.training, ()  # type: tuple[Any, tuple[Edit, ...]]
 
-    def take(self, command: SetHyperparameter) -> None:
+    def apply(self, command: SetHyperparameter) -> None:
         after = assign(self.h, command.name, command.value)
         old, new = get(self.h, command.name), get(after, command.name)
         self.edits = (*self.edits, Edit(len(self.edits), command.name, old, new, undoes=command.undoes))
@@ -61,13 +61,13 @@ class Edited:
     def undo(self) -> bool:
         number = undoable(self.edits)
         if number:
-            self.take(taking_back(self.edits, number))
+            self.apply(taking_back(self.edits, number))
         return bool(number)
 
     def redo(self) -> bool:
         number = redoable(self.edits)
         if number:
-            self.take(taking_back(self.edits, number))
+            self.apply(taking_back(self.edits, number))
         return bool(number)
 
 
@@ -89,7 +89,7 @@ def test_undo_and_redo_are_those_of_any_editor(deeds: list[tuple[str, Any]]):
             if undone:
                 done.append(undone.pop())
         else:
-            edited.take(SetHyperparameter(name, value))
+            edited.apply(SetHyperparameter(name, value))
             done.append(edited.h)
             undone.clear()
         assert edited.h == done[-1]
@@ -102,7 +102,7 @@ def test_undone_until_nothing_is_left_the_presets_values_are_back(deeds: list[tu
     edited = Edited()
     for name, value in deeds:
         if name not in ("undo", "redo"):
-            edited.take(SetHyperparameter(name, value))
+            edited.apply(SetHyperparameter(name, value))
     full, count = edited.h, len(edited.edits)
     while edited.undo():
         assert len(edited.edits) <= 2 * count
@@ -116,8 +116,8 @@ def test_undone_until_nothing_is_left_the_presets_values_are_back(deeds: list[tu
 def test_numbers_are_those_of_the_edits():
     edited = Edited()
     assert (undoable(()), redoable(())) == (0, 0)
-    edited.take(SetHyperparameter("l2", 0.1))
-    edited.take(SetHyperparameter("l2", 0.2))
+    edited.apply(SetHyperparameter("l2", 0.1))
+    edited.apply(SetHyperparameter("l2", 0.2))
     assert (undoable(edited.edits), redoable(edited.edits)) == (2, 0)
     edited.undo()
     assert edited.edits[-1] == Edit(2, "l2", 0.2, 0.1, undoes=2)
@@ -126,7 +126,7 @@ def test_numbers_are_those_of_the_edits():
     assert (undoable(edited.edits), redoable(edited.edits)) == (0, 4)
     edited.redo()
     assert (undoable(edited.edits), redoable(edited.edits)) == (1, 3)
-    edited.take(SetHyperparameter("l1", 0.1))
+    edited.apply(SetHyperparameter("l1", 0.1))
     assert (undoable(edited.edits), redoable(edited.edits)) == (6, 0)
 
 

@@ -125,6 +125,7 @@ class Driven:
 
     async def until_told(self, *texts: str) -> None:
         """Until a notification has all of these; on the screen it may be broken into lines."""
+
         def told() -> bool:
             return any(all(text in each.message for text in texts) for each in self.app._notifications)
 

@@ -26,15 +26,15 @@ class FedScreen(TrainingScreen):
 
     def run_engine(self) -> None:  # type: ignore[override]
         monitor = self.monitor
-        monitor.take(begun(learning_rate=0.003, epochs=60), 0.0)
-        monitor.take(evaluated(0), 0.0)
+        monitor.record(begun(learning_rate=0.003, epochs=60), 0.0)
+        monitor.record(evaluated(0), 0.0)
         for last in range(STEPS_PER_EPOCH, LAST + 1, STEPS_PER_EPOCH):
-            monitor.take(steps(last - STEPS_PER_EPOCH + 1, last), last / 200)
-            monitor.take(evaluated(last), last / 200)
+            monitor.record(steps(last - STEPS_PER_EPOCH + 1, last), last / 200)
+            monitor.record(evaluated(last), last / 200)
             for edit in EDITS:
                 if edit.step == last:
-                    monitor.take(edit, last / 200)
-        monitor.take(CommandRejected(LAST, "batch_size", 1, "1: expected at least 2 with batch norm"), 2.0)
+                    monitor.record(edit, last / 200)
+        monitor.record(CommandRejected(LAST, "batch_size", 1, "1: expected at least 2 with batch norm"), 2.0)
         self.redraw()
 
 

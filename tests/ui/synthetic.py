@@ -84,9 +84,9 @@ def evaluated(step: int, hidden: int = 2, batch_norm: bool = True, dev: bool = T
 def trained(last: int = 400, hidden: int = 2, batch_norm: bool = True, **changes: Any) -> Monitor:
     """A monitor of a run that is in the middle of training after `last` steps: 200 a second, evaluated at each epoch."""
     monitor = Monitor()
-    monitor.take(begun(hidden, **changes), 0.0)
-    monitor.take(evaluated(0, hidden, batch_norm), 0.0)
+    monitor.record(begun(hidden, **changes), 0.0)
+    monitor.record(evaluated(0, hidden, batch_norm), 0.0)
     for end in range(STEPS_PER_EPOCH, last + 1, STEPS_PER_EPOCH):
-        monitor.take(steps(end - STEPS_PER_EPOCH + 1, end), end / 200)
-        monitor.take(evaluated(end, hidden, batch_norm), end / 200)
+        monitor.record(steps(end - STEPS_PER_EPOCH + 1, end), end / 200)
+        monitor.record(evaluated(end, hidden, batch_norm), end / 200)
     return monitor

@@ -10,27 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.session.session import Edit
-from workbench.ui.state.chart_view import BETAS, LEAST, RECENT, Axis, View
+from workbench.ui.state.chart_view import BETAS, LEAST, RECENT, Axis, ChartView
 from workbench.ui.state.clock import MOST, Clock
-from workbench.ui.state.layout import LAYOUTS, LEFT, LOWER_LEFT, LOWER_RIGHT, RIGHT, Last, Place, arrange
+from workbench.ui.state.layout import LAYOUTS, LEFT, LOWER_LEFT, LOWER_RIGHT, RIGHT, Last, Slot, arrange
 from workbench.ui.state.palette import DARK, LIGHT, Hue
 from workbench.ui.widgets.sparkline import sparkline
 
-views = st.builds(View, window=st.none() | st.integers(LEAST, 2000), end=st.none() | st.integers(0, 2000))
+views = st.builds(ChartView, window=st.none() | st.integers(LEAST, 2000), end=st.none() | st.integers(0, 2000))
 
 
 # -- the view -----------------------------------------------------------------------------------------------------------
 
 
 @given(views, st.integers(0, 3000))
-def test_a_view_never_leaves_the_run(view: View, reach: int):
+def test_a_view_never_leaves_the_run(view: ChartView, reach: int):
     first, last = view.span(reach)
     assert 0 <= first <= last <= reach
 
 
 @given(views, st.integers(1, 3000), st.floats(0.1, 10.0), st.none() | st.floats(-10.0, 4000.0))
 def test_zooming_keeps_the_run_in_sight_and_shows_as_many_steps_as_asked_for(
-    view: View, reach: int, factor: float, around: float | None
+    view: ChartView, reach: int, factor: float, around: float | None
 ):
     before = view.span(reach)
     zoomed = view.zoomed(factor, around, reach)
@@ -41,13 +41,13 @@ def test_zooming_keeps_the_run_in_sight_and_shows_as_many_steps_as_asked_for(
 
 
 def test_what_is_zoomed_at_stays_where_it_is():
-    view = View(window=1000, end=1500)  # 500 to 1500
+    view = ChartView(window=1000, end=1500)  # 500 to 1500
     first, last = view.zoomed(0.5, 750.0, 5000).span(5000)
     assert (first, last) == (625, 1125)  # still a quarter from the left
 
 
 def test_what_follows_the_run_goes_on_following_it():
-    view = View().zoomed(0.5, None, 1000)
+    view = ChartView().zoomed(0.5, None, 1000)
     assert view.span(1000) == (500, 1000)
     assert view.span(1200) == (700, 1200)
     back = view.panned(-0.5, 1000)
@@ -57,16 +57,16 @@ def test_what_follows_the_run_goes_on_following_it():
 
 
 def test_a_chosen_part_all_of_it_and_the_last_steps():
-    assert View().between(100.4, 300.2, 1000).span(1000) == (100, 300)
-    assert View().between(100, 101, 1000).span(1000) == (101 - LEAST, 101)
-    assert View().between(0, 1000, 1000).window is None
-    assert View(window=20, end=40).whole().span(1000) == (0, 1000)
-    assert View().recent().span(2000) == (2000 - RECENT, 2000)
-    assert View().recent().span(3) == (0, 3)
+    assert ChartView().between(100.4, 300.2, 1000).span(1000) == (100, 300)
+    assert ChartView().between(100, 101, 1000).span(1000) == (101 - LEAST, 101)
+    assert ChartView().between(0, 1000, 1000).window is None
+    assert ChartView(window=20, end=40).whole().span(1000) == (0, 1000)
+    assert ChartView().recent().span(2000) == (2000 - RECENT, 2000)
+    assert ChartView().recent().span(3) == (0, 3)
 
 
 def test_smoother_goes_through_the_betas_and_stops_at_their_ends():
-    view = View()
+    view = ChartView()
     for _ in BETAS:
         view = view.smoother(1)
     assert view.beta == BETAS[-1]
@@ -122,11 +122,11 @@ def test_a_long_run_does_not_make_the_clock_grow():
 
 
 @given(
-    st.integers(1, 220), st.integers(1, 70), st.sampled_from(sorted(LAYOUTS)), st.sampled_from(Place),
-    st.lists(st.sampled_from(Place)), st.booleans(),
+    st.integers(1, 220), st.integers(1, 70), st.sampled_from(sorted(LAYOUTS)), st.sampled_from(Slot),
+    st.lists(st.sampled_from(Slot)), st.booleans(),
 )  # fmt: skip
 def test_the_present_panel_is_seen_wherever_there_is_room(
-    width: int, height: int, layout: str, panel: Place, before: list[Place], zoomed: bool
+    width: int, height: int, layout: str, panel: Slot, before: list[Slot], zoomed: bool
 ):
     last = Last().within(layout)
     for each in before:

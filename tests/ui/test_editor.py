@@ -57,7 +57,7 @@ class Driven:
 async def driven(monitor: Monitor | None = None, size: tuple[int, int] = SIZE, **values: Value) -> AsyncIterator[Driven]:
     if monitor is None:
         monitor = Monitor()
-        monitor.take(begun(**values), 0.0)  # type: ignore[arg-type]
+        monitor.record(begun(**values), 0.0)  # type: ignore[arg-type]
     app = Bench(HyperparameterPanel())
     async with app.run_test(size=size) as pilot:
         one = Driven(app, pilot, monitor)
@@ -295,9 +295,9 @@ async def test_rows_of_layers(hidden: int, rows: list[str]):
 
 async def test_layers_with_values_of_their_own_are_all_shown():
     monitor = Monitor()
-    monitor.take(begun(), 0.0)
+    monitor.record(begun(), 0.0)
     async with driven(monitor) as it:
-        monitor.take(HyperparameterChanged(3, "keep_prob.2", 1.0, 0.5), 1.0)
+        monitor.record(HyperparameterChanged(3, "keep_prob.2", 1.0, 0.5), 1.0)
         await it.show()
         assert it.row("layer 1").split()[2] == "1"
         assert it.row("layer 2").split()[2:] == ["0.5", "✓@3"]
@@ -333,14 +333,14 @@ async def test_a_click_on_a_heading_does_nothing():
 
 async def test_pending_then_applied_then_refused():
     async with driven() as it:
-        it.monitor.take(steps(1, 10), 1.0)
+        it.monitor.record(steps(1, 10), 1.0)
         it.monitor.expect("batch_size", 32)
         await it.show()
         assert it.row("batch size").split()[2:] == ["64", "…", "32"], "the applied value stays until the engine has answered"
-        it.monitor.take(HyperparameterChanged(11, "batch_size", 64, 32), 2.0)
+        it.monitor.record(HyperparameterChanged(11, "batch_size", 64, 32), 2.0)
         await it.show()
         assert it.row("batch size").split()[2:] == ["32", "✓@11"]
-        it.monitor.take(CommandRejected(15, "batch_size", 1, "a mini-batch of one has no variance"), 3.0)
+        it.monitor.record(CommandRejected(15, "batch_size", 1, "a mini-batch of one has no variance"), 3.0)
         await it.show()
         assert it.row("batch size").split()[2:] == ["32", "✗", "refused"]
         await it.on("batch_size")
@@ -349,16 +349,16 @@ async def test_pending_then_applied_then_refused():
 
 async def test_what_becomes_of_an_edit_of_a_scheduled_learning_rate_is_seen():
     async with driven(schedule="inverse_time") as it:
-        it.monitor.take(steps(1, 10, rate=4.2e-4), 1.0)
+        it.monitor.record(steps(1, 10, rate=4.2e-4), 1.0)
         await it.show()
         assert it.row("learning rate").split()[3:] == ["0.001", "now", "4.2e-4"]
         it.monitor.expect("learning_rate", 0.01)
         await it.show()
         assert it.row("learning rate").split()[3:] == ["0.001", "…", "0.01"]
-        it.monitor.take(CommandRejected(15, "learning_rate", 0.01, "not today"), 3.0)
+        it.monitor.record(CommandRejected(15, "learning_rate", 0.01, "not today"), 3.0)
         await it.show()
         assert "✗ refused" in it.row("learning rate")
-        it.monitor.take(HyperparameterChanged(16, "learning_rate", 0.001, 0.01), 4.0)
+        it.monitor.record(HyperparameterChanged(16, "learning_rate", 0.001, 0.01), 4.0)
         await it.show()
         assert "✓ taken after step 16" in it.screen
 
@@ -367,7 +367,7 @@ async def test_what_becomes_of_an_edit_of_a_scheduled_learning_rate_is_seen():
 async def test_the_rate_in_force_is_never_cut(rate: float, text: str):
     # The width on the training screen, with a scrollbar.
     async with driven(size=(37, 24), schedule="cosine", learning_rate=0.0015) as it:
-        it.monitor.take(steps(1, 10, rate=rate), 1.0)
+        it.monitor.record(steps(1, 10, rate=rate), 1.0)
         await it.show()
         assert it.row("learning rate").split()[3:] == ["0.0015", "now", text]
 
@@ -379,7 +379,7 @@ async def test_rows_without_effect_are_marked_and_say_why():
         assert not it.row("batch size").endswith("·")
         await it.on("beta1")
         assert "· not used by gradient_descent" in it.screen
-        it.monitor.take(HyperparameterChanged(1, "optimizer", "gradient_descent", "momentum"), 1.0)
+        it.monitor.record(HyperparameterChanged(1, "optimizer", "gradient_descent", "momentum"), 1.0)
         await it.show()
         assert not it.row("beta1").endswith("·")
 
@@ -408,7 +408,7 @@ async def test_reports_that_come_while_a_value_is_typed_do_not_disturb_it():
     async with driven() as it:
         await it.type("0.00")
         for last in range(1, 20):
-            it.monitor.take(steps(last, last), float(last))
+            it.monitor.record(steps(last, last), float(last))
             await it.show()
         await it.type("3")
         assert "0.003▏" in it.row("learning rate")

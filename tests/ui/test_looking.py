@@ -15,7 +15,7 @@ from workbench.ui.panels.diagnosis import DiagnosisPanel
 from workbench.ui.panels.model import ModelPanel
 from workbench.ui.panels.units import UnitsPanel
 from workbench.ui.state.chart_view import Axis
-from workbench.ui.state.layout import Place
+from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Phase
 from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.cursor import StepCursor
@@ -142,7 +142,7 @@ async def test_the_model_is_seen_as_it_is_now(workbench_app: Open, presets: Path
         panel = it.training.query_one(ModelPanel)
         await it.until_seen("▸Border │ Confusion │ Layers")
         step = await it.pause()
-        await it.until(lambda: it.monitor.seen_at == step, "looked at where it stands")
+        await it.until(lambda: it.monitor.predicted_at == step, "looked at where it stands")
         await it.press("right")
         await it.until_seen("true ↓", "recall")
         await it.press("right")
@@ -190,7 +190,7 @@ async def test_the_layout_is_kept(workbench_app: Open, presets: Path, config_fol
         await it.press("y", "2")
         await it.until(lambda: it.training.layout_name == "batch norm", "another layout")
         assert it.training.arrangement.shown == {
-            Place.HYPERPARAMETERS, Place.DIAGNOSIS, Place.FIRST_CHART, Place.UNITS,
+            Slot.HYPERPARAMETERS, Slot.DIAGNOSIS, Slot.FIRST_CHART, Slot.UNITS,
         }  # fmt: skip
         await it.press("2", "x", "t", "greater_than_sign", "[", "q")
         await it.until_ended()

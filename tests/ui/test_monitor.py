@@ -23,7 +23,7 @@ def after(*reports: Report) -> Monitor:
     """A monitor that took these, a second apart."""
     monitor = Monitor()
     for second, report in enumerate(reports):
-        monitor.take(report, float(second))
+        monitor.record(report, float(second))
     return monitor
 
 
@@ -54,7 +54,7 @@ def test_every_report_gives_the_panels_something_to_catch_up_with():
     monitor = Monitor()
     for report in (begun(), evaluated(0), steps(1, 5), Paused(5), Resumed(5), Saved("x", 5), FINISHED):
         before = monitor.revision
-        monitor.take(report, 0.0)
+        monitor.record(report, 0.0)
         assert monitor.revision > before
 
 
@@ -65,26 +65,26 @@ def test_the_rate_needs_two_reports():
 
 def test_the_rate_is_unknown_where_two_reports_come_at_the_same_time():
     monitor = after(begun())
-    monitor.take(steps(1, 10), 5.0)
-    monitor.take(steps(11, 20), 5.0)
+    monitor.record(steps(1, 10), 5.0)
+    monitor.record(steps(11, 20), 5.0)
     assert math.isnan(monitor.steps_per_second)
 
 
 def test_the_rate_forgets_what_is_more_than_a_few_seconds_old():
     monitor = after(begun())
-    monitor.take(steps(1, 1), 0.0)
+    monitor.record(steps(1, 1), 0.0)
     for second in range(1, 11):  # slow at first, then ten times as fast
         last = 10 * second if second <= 5 else 50 + 100 * (second - 5)
-        monitor.take(steps(last - 4, last), float(second))
+        monitor.record(steps(last - 4, last), float(second))
     assert monitor.steps_per_second == 100.0
 
 
 def test_a_pause_is_not_part_of_the_rate():
     monitor = after(begun(), steps(1, 100), steps(101, 200), Paused(200))
     assert math.isnan(monitor.steps_per_second)
-    monitor.take(Resumed(200), 1000.0)
-    monitor.take(steps(201, 300), 1000.0)
-    monitor.take(steps(301, 400), 1001.0)
+    monitor.record(Resumed(200), 1000.0)
+    monitor.record(steps(201, 300), 1000.0)
+    monitor.record(steps(301, 400), 1001.0)
     assert monitor.steps_per_second == 100.0
 
 
@@ -95,9 +95,9 @@ def test_the_time_left_is_that_of_the_steps_left():
 
 def test_the_time_left_follows_an_edit_of_the_batch_size_and_of_the_epochs():
     monitor = after(begun(epochs=30), steps(1, 100), steps(101, 200))
-    monitor.take(HyperparameterChanged(200, "batch_size", 64, 100), 2.0)
+    monitor.record(HyperparameterChanged(200, "batch_size", 64, 100), 2.0)
     assert monitor.seconds_left == pytest.approx(20 * math.ceil(TRAIN_EXAMPLES / 100) / 100)
-    monitor.take(HyperparameterChanged(200, "epochs", 30, 5), 2.0)  # fewer than are done
+    monitor.record(HyperparameterChanged(200, "epochs", 30, 5), 2.0)  # fewer than are done
     assert monitor.seconds_left == 0.0
 
 
@@ -111,7 +111,7 @@ def test_an_edit_is_pending_until_it_is_applied_and_only_then_changes_the_value(
     monitor.expect("learning_rate", 0.003)
     assert monitor.rows["learning_rate"].kind == "pending"
     assert monitor.hyperparameters["learning_rate"] == 0.001
-    monitor.take(HyperparameterChanged(14, "learning_rate", 0.001, 0.003), 2.0)
+    monitor.record(HyperparameterChanged(14, "learning_rate", 0.001, 0.003), 2.0)
     assert (monitor.rows["learning_rate"].kind, monitor.rows["learning_rate"].step) == ("applied", 14)
     assert monitor.hyperparameters["learning_rate"] == 0.003
     assert (monitor.entries[-1].step, monitor.entries[-1].text) == (14, "0.001 → 0.003")
@@ -120,7 +120,7 @@ def test_an_edit_is_pending_until_it_is_applied_and_only_then_changes_the_value(
 def test_a_refused_edit_keeps_the_value_and_has_its_reason():
     monitor = after(begun(batch_size=64))
     monitor.expect("batch_size", 1)
-    monitor.take(CommandRejected(7, "batch_size", 1, "a mini-batch of one has no variance"), 1.0)
+    monitor.record(CommandRejected(7, "batch_size", 1, "a mini-batch of one has no variance"), 1.0)
     assert monitor.rows["batch_size"].kind == "refused"
     assert "no variance" in monitor.rows["batch_size"].note
     assert monitor.hyperparameters["batch_size"] == 64
@@ -169,15 +169,15 @@ def test_values_that_are_not_finite_do_not_touch_the_curves_beside_them():
 
 def test_a_session_begun_again_has_its_curves_and_its_timeline():
     history = History()
-    history.take(steps(1, 40))
+    history.record(steps(1, 40))
     session = Session(
         preset=parse_preset({}, "x", "x"), seed=1,
         branches=(Branch(edits=(Edit(20, "l2", 0.0, 0.01),), stops=(Stop(10, 0, "the cost is nan"),), step=40),),
     )  # fmt: skip
     monitor = Monitor.of(session)
-    monitor.take(begun(step=40, history=history), 0.0)
-    monitor.take(evaluated(40), 0.0)  # of the checkpoint; its point is in the history already
-    monitor.take(Paused(40), 0.0)
+    monitor.record(begun(step=40, history=history), 0.0)
+    monitor.record(evaluated(40), 0.0)  # of the checkpoint; its point is in the history already
+    monitor.record(Paused(40), 0.0)
     assert monitor.phase is Phase.PAUSED
     assert monitor.step == 40
     assert [(entry.step, entry.name) for entry in monitor.entries] == [(10, "guard"), (20, "l2")]
@@ -189,7 +189,7 @@ def test_a_session_begun_again_has_its_curves_and_its_timeline():
 def test_what_an_engine_begins_with_replaces_what_the_one_before_it_said():
     monitor = trained(100)
     monitor.lost("killed")
-    monitor.take(begun(step=0, learning_rate=0.5), 50.0)
+    monitor.record(begun(step=0, learning_rate=0.5), 50.0)
     assert monitor.phase is Phase.TRAINING
     assert not monitor.trouble
     assert monitor.hyperparameters == hyperparameters(learning_rate=0.5)
@@ -199,13 +199,13 @@ def test_what_an_engine_begins_with_replaces_what_the_one_before_it_said():
 def test_what_would_be_lost_by_quitting():
     monitor = after(begun(), steps(1, 10))
     assert monitor.unsaved
-    monitor.take(Saved("x.toml", 10), 2.0)
+    monitor.record(Saved("x.toml", 10), 2.0)
     assert not monitor.unsaved
-    monitor.take(HyperparameterChanged(10, "l2", 0.0, 0.1), 3.0)  # at the same step, after the save
+    monitor.record(HyperparameterChanged(10, "l2", 0.0, 0.1), 3.0)  # at the same step, after the save
     assert monitor.unsaved
-    monitor.take(Saved("x.toml", 10), 4.0)
+    monitor.record(Saved("x.toml", 10), 4.0)
     assert not monitor.unsaved
-    monitor.take(steps(11, 20), 5.0)
+    monitor.record(steps(11, 20), 5.0)
     assert monitor.unsaved
 
 
@@ -218,7 +218,7 @@ def test_what_the_first_seconds_are_spent_on_is_said():
     assert monitor.phase.value == "starting the engine"
     monitor.loads()
     assert monitor.phase.value == "loading the data"
-    monitor.take(begun(), 0.0)
+    monitor.record(begun(), 0.0)
     assert monitor.phase is Phase.TRAINING
     monitor.loads()
     assert monitor.phase is Phase.TRAINING

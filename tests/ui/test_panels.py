@@ -24,7 +24,7 @@ from workbench.ui.panels.panel import Panel
 from workbench.ui.panels.status import StatusLine, duration
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.panels.units import UnitsPanel
-from workbench.ui.state.chart_view import Axis, View
+from workbench.ui.state.chart_view import Axis, ChartView
 from workbench.ui.state.monitor import Entry, Monitor
 from workbench.ui.state.quantities import QUANTITIES
 from workbench.ui.widgets.chart import Mark
@@ -52,7 +52,7 @@ async def test_a_panel_can_be_shown_before_anything_has_come(kind: type[Panel]):
     async with alone(kind()) as (panel, pilot):
         await shows(panel, pilot, Monitor())
         monitor = Monitor()
-        monitor.take(begun(), 0.0)
+        monitor.record(begun(), 0.0)
         await shows(panel, pilot, monitor)
 
 
@@ -71,10 +71,10 @@ async def test_a_panel_can_be_shown_in_any_room(kind: type[Panel], size: tuple[i
 async def test_the_cost_panel_waits_for_the_first_step():
     async with alone(FirstChart()) as (panel, pilot):
         monitor = Monitor()
-        monitor.take(begun(), 0.0)
-        monitor.take(evaluated(0), 0.0)
+        monitor.record(begun(), 0.0)
+        monitor.record(evaluated(0), 0.0)
         assert "waiting for the first steps" in await shows(panel, pilot, monitor)
-        monitor.take(steps(1, 1), 1.0)
+        monitor.record(steps(1, 1), 1.0)
         assert "waiting" not in await shows(panel, pilot, monitor)
 
 
@@ -82,10 +82,10 @@ async def test_the_legend_says_how_many_steps_the_average_is_over():
     async with alone(FirstChart()) as (panel, pilot):
         text = await shows(panel, pilot, trained())
         assert "β 0.98 ≈ last 50 steps, corrected" in text
-        panel.view = View(beta=0.9)
+        panel.view = ChartView(beta=0.9)
         await settle(pilot)
         assert "β 0.9 ≈ last 10 steps, corrected" in seen(pilot.app)
-        panel.view = View(beta=0.9, corrected=False)
+        panel.view = ChartView(beta=0.9, corrected=False)
         await settle(pilot)
         assert "biased" in seen(pilot.app)
 
@@ -93,7 +93,7 @@ async def test_the_legend_says_how_many_steps_the_average_is_over():
 async def test_another_beta_the_correction_and_the_axis_each_draw_another_chart():
     async with alone(FirstChart()) as (panel, pilot):
         pictures = [await shows(panel, pilot, trained())]
-        views = (View(beta=0.5), View(beta=0.998), View(beta=0.998, corrected=False))
+        views = (ChartView(beta=0.5), ChartView(beta=0.998), ChartView(beta=0.998, corrected=False))
         for name, value in (*(("view", view) for view in views), ("log_axis", True)):
             setattr(panel, name, value)
             await settle(pilot)
@@ -106,10 +106,10 @@ async def test_another_beta_the_correction_and_the_axis_each_draw_another_chart(
 async def test_without_the_correction_the_average_starts_near_nought():
     async with alone(FirstChart()) as (panel, pilot):
         monitor = Monitor()
-        monitor.take(begun(), 0.0)
-        monitor.take(steps(1, 30, cost=lambda step: 2.0), 1.0)
+        monitor.record(begun(), 0.0)
+        monitor.record(steps(1, 30, cost=lambda step: 2.0), 1.0)
         corrected = await shows(panel, pilot, monitor)
-        panel.view = View(corrected=False)
+        panel.view = ChartView(corrected=False)
         await settle(pilot)
         biased = seen(pilot.app)
         assert "0.5┤" in biased
@@ -121,9 +121,9 @@ async def test_dev_points_are_there_only_where_there_is_a_dev_set():
         chart = (await shows(panel, pilot, trained())).splitlines()[1:-1]
         assert any("◆" in line for line in chart)
         monitor = Monitor()
-        monitor.take(begun(), 0.0)
-        monitor.take(steps(1, 40), 1.0)
-        monitor.take(evaluated(40, dev=False), 1.0)
+        monitor.record(begun(), 0.0)
+        monitor.record(steps(1, 40), 1.0)
+        monitor.record(evaluated(40, dev=False), 1.0)
         chart = (await shows(panel, pilot, monitor)).splitlines()[1:-1]
         assert not any("◆" in line for line in chart)
 
@@ -131,7 +131,7 @@ async def test_dev_points_are_there_only_where_there_is_a_dev_set():
 async def test_an_edit_marks_the_curve():
     async with alone(FirstChart()) as (panel, pilot):
         monitor = trained(400)
-        monitor.take(HyperparameterChanged(200, "learning_rate", 0.001, 0.0003), 2.0)
+        monitor.record(HyperparameterChanged(200, "learning_rate", 0.001, 0.0003), 2.0)
         assert "α 3e-4" in await shows(panel, pilot, monitor)
 
 
@@ -139,7 +139,7 @@ async def test_many_edits_leave_every_label_that_is_shown_whole():
     async with alone(FirstChart(), (100, 20)) as (panel, pilot):
         monitor = trained(400)
         for step in (1, 2, 3, 100, 101, 102, 103, 104, 105, 250, 252, 390, 395, 400, 400):
-            monitor.take(HyperparameterChanged(step, "batch_size", 64, 10 + step), 2.0)
+            monitor.record(HyperparameterChanged(step, "batch_size", 64, 10 + step), 2.0)
         text = await shows(panel, pilot, monitor)
         whole = re.findall(r"batch \d+(?:, batch \d+)*", text)
         assert text.count("batch") == sum(each.count("batch") for each in whole)
@@ -169,10 +169,10 @@ def test_a_mark_leaves_out_that_an_edit_has_no_effect():
 async def test_costs_that_are_not_finite_leave_the_curve_as_it_is():
     async with alone(FirstChart()) as (panel, pilot):
         monitor = Monitor()
-        monitor.take(begun(), 0.0)
-        monitor.take(steps(1, 50, cost=lambda step: math.nan if step % 10 == 0 else 1.0 + step / 50), 1.0)
+        monitor.record(begun(), 0.0)
+        monitor.record(steps(1, 50, cost=lambda step: math.nan if step % 10 == 0 else 1.0 + step / 50), 1.0)
         assert "1.8┤" in await shows(panel, pilot, monitor)
-        monitor.take(steps(51, 60, cost=lambda step: 1e30), 2.0)
+        monitor.record(steps(51, 60, cost=lambda step: 1e30), 2.0)
         assert "e29" in await shows(panel, pilot, monitor)
 
 
@@ -204,10 +204,10 @@ async def test_errors_are_in_percent_but_not_those_of_a_regression():
     async with alone(SecondChart()) as (panel, pilot):
         assert "60┤" in await shows(panel, pilot, trained())
         regression = Monitor()
-        regression.take(begun(task="regression"), 0.0)
-        regression.take(evaluated(0), 0.0)
-        regression.take(steps(1, 20), 0.1)
-        regression.take(evaluated(20), 0.1)
+        regression.record(begun(task="regression"), 0.0)
+        regression.record(evaluated(0), 0.0)
+        regression.record(steps(1, 20), 0.1)
+        regression.record(evaluated(20), 0.1)
         assert "3 Error (RMSE)" in await shows(panel, pilot, regression)
         assert "0.6" in await shows(panel, pilot, regression)
 
@@ -226,27 +226,27 @@ async def test_a_part_of_the_run_is_shown_and_its_axis_counts_what_is_asked_for(
     async with alone(FirstChart(), (100, 20)) as (panel, pilot):
         monitor = trained(400)
         assert "400" in await shows(panel, pilot, monitor)
-        panel.view = View(window=100, end=200)
+        panel.view = ChartView(window=100, end=200)
         text = await shows(panel, pilot, monitor)
         assert "step" in text
         assert "180" in text
         assert "400" not in text
-        panel.view = View(axis=Axis.EPOCH)
+        panel.view = ChartView(axis=Axis.EPOCH)
         text = await shows(panel, pilot, monitor)
         assert "epoch" in text
         assert "20" in text  # 400 steps of 20 an epoch
-        panel.view = View(axis=Axis.SECONDS)
+        panel.view = ChartView(axis=Axis.SECONDS)
         assert "seconds" in await shows(panel, pilot, monitor)
 
 
 async def test_one_spike_in_a_million_steps_is_seen_at_every_zoom():
     async with alone(FirstChart(), (100, 20)) as (panel, pilot):
         monitor = Monitor()
-        monitor.take(begun(), 0.0)
+        monitor.record(begun(), 0.0)
         for end in range(50_000, 1_000_001, 50_000):
-            monitor.take(steps(end - 49_999, end, cost=lambda step: 90.0 if step == 654_321 else 1.0), end / 1000)
+            monitor.record(steps(end - 49_999, end, cost=lambda step: 90.0 if step == 654_321 else 1.0), end / 1000)
         for window in (None, 900_000, 400_000, 50_000, 5_000):
-            panel.view = View(window=window, end=654_321 + window // 2 if window else None)
+            panel.view = ChartView(window=window, end=654_321 + window // 2 if window else None)
             text = await shows(panel, pilot, monitor)
             top = [line for line in text.splitlines() if re.search(r"\b8\d┤|90┤|80┤", line)]
             assert top, window
@@ -257,8 +257,8 @@ async def test_one_spike_in_a_million_steps_is_seen_at_every_zoom():
 async def test_a_cost_that_is_not_finite_is_a_gap_with_a_mark():
     async with alone(FirstChart(), (100, 20)) as (panel, pilot):
         monitor = Monitor()
-        monitor.take(begun(), 0.0)
-        monitor.take(steps(1, 300, cost=lambda step: math.nan if 140 <= step <= 160 else 1.0 + step % 3), 1.0)
+        monitor.record(begun(), 0.0)
+        monitor.record(steps(1, 300, cost=lambda step: math.nan if 140 <= step <= 160 else 1.0 + step % 3), 1.0)
         text = await shows(panel, pilot, monitor)
         marked = next(line for line in text.splitlines() if "✗" in line)
         columns = [at for at, each in enumerate(marked) if each == "✗"]
@@ -321,7 +321,7 @@ async def test_the_cursor_stays_when_new_numbers_come():
         await shows(panel, pilot, monitor)
         panel.query_one(DataTable).focus()
         await press(pilot, "down")
-        monitor.take(evaluated(60), 1.0)
+        monitor.record(evaluated(60), 1.0)
         text = await shows(panel, pilot, monitor)
         assert "z of layer 2" in text
         assert "step 60" in text
@@ -374,7 +374,7 @@ async def test_the_timeline_says_what_to_do_until_there_is_an_edit():
     async with alone(TimelinePanel()) as (panel, pilot):
         monitor = trained(40)
         assert "No edits yet" in await shows(panel, pilot, monitor)
-        monitor.take(HyperparameterChanged(1234, "learning_rate", 0.001, 0.0003), 2.0)
+        monitor.record(HyperparameterChanged(1234, "learning_rate", 0.001, 0.0003), 2.0)
         text = await shows(panel, pilot, monitor)
         assert "No edits yet" not in text
         assert "1,234  α  0.001 → 3e-4" in text
@@ -384,7 +384,7 @@ async def test_the_timeline_shows_every_edit_once_and_the_newest_in_sight():
     async with alone(TimelinePanel(), (60, 12)) as (panel, pilot):
         monitor = trained(40)
         for step in range(100, 130):
-            monitor.take(HyperparameterChanged(step, "batch_size", step, step + 1), 2.0)
+            monitor.record(HyperparameterChanged(step, "batch_size", step, step + 1), 2.0)
             await shows(panel, pilot, monitor)
             await shows(panel, pilot, monitor)
         text = seen(pilot.app)
@@ -396,11 +396,11 @@ async def test_the_timeline_shows_every_edit_once_and_the_newest_in_sight():
 async def test_another_past_takes_the_place_of_the_one_before():
     async with alone(TimelinePanel()) as (panel, pilot):
         monitor = trained(40)
-        monitor.take(HyperparameterChanged(10, "l2", 0.0, 0.1), 2.0)
-        monitor.take(HyperparameterChanged(20, "l1", 0.0, 0.1), 2.0)
+        monitor.record(HyperparameterChanged(10, "l2", 0.0, 0.1), 2.0)
+        monitor.record(HyperparameterChanged(20, "l1", 0.0, 0.1), 2.0)
         await shows(panel, pilot, monitor)
         again = trained(40)
-        again.take(HyperparameterChanged(10, "l2", 0.0, 0.5), 2.0)
+        again.record(HyperparameterChanged(10, "l2", 0.0, 0.5), 2.0)
         text = await shows(panel, pilot, again)
         assert "0 → 0.5" in text
         assert "λ₁" not in text
@@ -410,7 +410,9 @@ async def test_another_past_takes_the_place_of_the_one_before():
 async def test_a_long_reason_wraps():
     async with alone(TimelinePanel(), (40, 12)) as (panel, pilot):
         monitor = trained(40)
-        monitor.take(Diverged(41, "the gradient of " + ", ".join(f"W{l}" for l in range(1, 20)) + " is not finite", (), 40), 1.0)
+        monitor.record(
+            Diverged(41, "the gradient of " + ", ".join(f"W{l}" for l in range(1, 20)) + " is not finite", (), 40), 1.0
+        )
         text = " ".join(line.strip("│ ") for line in (await shows(panel, pilot, monitor)).splitlines())
         assert "guard" in text
         assert "W19 is not finite" in text
@@ -446,8 +448,8 @@ async def test_the_status_while_training():
 
 async def test_the_status_before_a_speed_is_known():
     monitor = Monitor()
-    monitor.take(begun(), 0.0)
-    monitor.take(steps(1, 20), 1.0)
+    monitor.record(begun(), 0.0)
+    monitor.record(steps(1, 20), 1.0)
     text = await status(monitor)
     assert "– steps/s" in text
     assert "left" not in text
@@ -464,7 +466,7 @@ async def test_the_status_of_the_ends_of_a_run():
     ):
         monitor = trained(400)
         for report in reports:
-            monitor.take(report, 2.0)
+            monitor.record(report, 2.0)
         text = await status(monitor)
         assert part in text
         assert "left" not in text
@@ -474,14 +476,14 @@ async def test_the_status_of_the_ends_of_a_run():
 
 async def test_at_the_end_the_errors_are_those_of_the_end():
     monitor = trained(20)
-    monitor.take(Finished(35, 2, Score(0.1, 0.125), Score(0.2, 0.25), None), 2.0)
+    monitor.record(Finished(35, 2, Score(0.1, 0.125), Score(0.2, 0.25), None), 2.0)
     assert "error 12.5% dev 25.0%" in await status(monitor)
 
 
 async def test_the_error_of_a_regression_is_no_percentage():
     monitor = Monitor()
-    monitor.take(begun(task="regression"), 0.0)
-    monitor.take(evaluated(0), 0.0)
+    monitor.record(begun(task="regression"), 0.0)
+    monitor.record(evaluated(0), 0.0)
     text = await status(monitor)
     assert "RMSE 0.7 dev 0.725" in text
     assert "%" not in text
@@ -489,14 +491,14 @@ async def test_the_error_of_a_regression_is_no_percentage():
 
 async def test_no_dev_set_no_dev_error():
     monitor = Monitor()
-    monitor.take(begun(), 0.0)
-    monitor.take(evaluated(0, dev=False), 0.0)
+    monitor.record(begun(), 0.0)
+    monitor.record(evaluated(0, dev=False), 0.0)
     assert "dev" not in await status(monitor)
 
 
 async def test_errors_that_are_not_finite_are_said_as_they_are():
     monitor = trained(40)
-    monitor.take(Evaluated(40, 2, Score(math.nan, math.nan), None, ()), 1.0)
+    monitor.record(Evaluated(40, 2, Score(math.nan, math.nan), None, ()), 1.0)
     assert "nan" in await status(monitor)
 
 

@@ -37,7 +37,7 @@ def after(*keys: str, reports: tuple[object, ...] = (), at: str = "") -> Before:
         if isinstance(screen, FedScreen):
             screen.redraw()  # an editor that knows no values takes no keys
             for report in reports:
-                screen.monitor.take(report, 2.0)  # type: ignore[arg-type]
+                screen.monitor.record(report, 2.0)  # type: ignore[arg-type]
             if at:
                 screen.query_one(Editor).go_to(at)
         await press(pilot, *keys)

@@ -109,7 +109,7 @@ def test_a_key_is_named_as_textual_reports_it(written: str, name: str):
         ("esc", "'esc': no such key; did you mean escape?"),
         ("entr", "'entr': no such key; did you mean enter?"),
         ("return", "'return': no such key; did you mean enter?"),
-        ("ctrl+s,f2", "'ctrl+s,f2': no such key; several keys are a list, as [\"ctrl+s\", \"f2\"]"),
+        ("ctrl+s,f2", '\'ctrl+s,f2\': no such key; several keys are a list, as ["ctrl+s", "f2"]'),
         ("control+s", "'control+s': no such key; before the + expected ctrl, alt or shift, each once"),
         ("xyzzy", "'xyzzy': no such key; expected a character, or a name such as enter, f2, ctrl+s"),
         ("shift+1", "'shift+1': expected the character that this makes, as a terminal sends nothing else"),
@@ -249,7 +249,7 @@ def test_the_example_changes_nothing_and_names_every_binding(path: Path):
     assert (read_keys(path, known).keymap, read_keys(path, known).problems) == ({}, ())
     filled = "\n".join(line.removeprefix("#") if line[:2] != "# " else line for line in text.splitlines())
     assert tomli.loads(filled) == {"keys": dict.fromkeys(known, "")}
-    assert "# Save the session\n#\"training.save\" = " in text
+    assert '# Save the session\n#"training.save" = ' in text
 
 
 class Bound(App[None]):
@@ -291,9 +291,9 @@ def test_a_layout_reads_back_as_it_was_written(tmp_path: Path, layout: Layout):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('preset = "pandas"', "'pandas': expected \"panda\", \"batch norm\", \"diagnosis\" or \"minimal\""),
+        ('preset = "pandas"', '\'pandas\': expected "panda", "batch norm", "diagnosis" or "minimal"'),
         ("preset = []", '[]: expected "panda", "batch norm", "diagnosis" or "minimal"'),
-        ('x_axis = "hours"', "'hours': expected \"step\", \"epoch\" or \"seconds\""),
+        ('x_axis = "hours"', '\'hours\': expected "step", "epoch" or "seconds"'),
         ("left = 23", "23: expected a whole number from 24 to 80"),
         ("left = 81", "81: expected a whole number from 24 to 80"),
         ("left = 40.0", "40.0: expected a whole number from 24 to 80"),
@@ -301,7 +301,7 @@ def test_a_layout_reads_back_as_it_was_written(tmp_path: Path, layout: Layout):
         ("split = true", "true: expected a whole number from 20 to 80"),
         ('lower = ""', "'': expected a name in quotes, of at most 64 characters"),
         ('lower = "\\u001b[2J"', r"'\x1b[2J': expected a name in quotes, of at most 64 characters"),
-        ('theme = 3', "3: expected a name in quotes, of at most 64 characters, or nothing in the quotes"),
+        ("theme = 3", "3: expected a name in quotes, of at most 64 characters, or nothing in the quotes"),
         ('charts = ["cost"]', "['cost']: expected a list of two names in quotes"),
         ('charts = "cost"', "'cost': expected a list of two names in quotes"),
         ('charts = ["cost", 1]', "['cost', 1]: expected a list of two names in quotes"),
@@ -336,7 +336,7 @@ def test_a_layout_that_cannot_be_saved_says_so_and_leaves_what_was_there(tmp_pat
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@given(st.binary(max_size=200) | st.text(alphabet='[]{}=.,"\'#\n keys1left').map(str.encode))
+@given(st.binary(max_size=200) | st.text(alphabet="[]{}=.,\"'#\n keys1left").map(str.encode))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_raises(tmp_path: Path, data: bytes):
     path = tmp_path / "any.toml"

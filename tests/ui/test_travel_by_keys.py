@@ -60,7 +60,7 @@ async def test_the_model_is_undone_and_what_was_trained_stays(workbench_app: Ope
         await it.until_trained(edited + 50)
         last = await it.pause()
         await asked(it, "u", "m")
-        await it.until(lambda: it.monitor.step == edited and it.monitor.back == "main", "back")
+        await it.until(lambda: it.monitor.step == edited and it.monitor.redo_branch == "main", "back")
         assert (rate(it), it.monitor.edits) == (0.01, [])
         await it.until_seen("main-2", "‖ paused")
         await it.press("U")

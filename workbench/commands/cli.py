@@ -64,10 +64,10 @@ def open_app(name: str | None, folder: Path, autosave: float, snapshots: int) ->
         opened = open_input(name, folder)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("the app needs a terminal; `workbench train` runs without one")
-    from workbench.runtime.shutdown import Hangup
+    from workbench.runtime.shutdown import Shutdown
     from workbench.ui.app import WorkbenchApp
 
-    app = WorkbenchApp(folder, opened, Hangup(), autosave, snapshots * 2**20)
+    app = WorkbenchApp(folder, opened, Shutdown(), autosave, snapshots * 2**20)
     app.run()
     return app.return_code or 0
 
@@ -203,4 +203,6 @@ def list_hyperparameters() -> None:
     from workbench.hyperparameters import TABLE
 
     for spec in TABLE.values():
-        click.echo(f"{spec.name:<18} {spec.symbol:<8} {spec.expected}; default {spec.default}; bites {spec.bites}. {spec.help}")
+        click.echo(
+            f"{spec.name:<18} {spec.symbol:<8} {spec.expected}; default {spec.default}; applies {spec.applies}. {spec.help}"
+        )

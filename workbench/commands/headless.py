@@ -33,12 +33,12 @@ from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import CheckpointError, InputError, SaveError, suggestion
 from workbench.files.lock import SessionLock
 from workbench.files.text import clean
-from workbench.hyperparameters import Bites, InvalidValue, UnknownName, Value, find
+from workbench.hyperparameters import Applies, InvalidValue, UnknownName, Value, find
 from workbench.run.run import CannotFollow, Run, scripted
 from workbench.session.opening import Opened
 from workbench.session.preset import Preset
 from workbench.session.session import Result, Score, Session
-from workbench.session.store import sweep
+from workbench.session.store import remove_leftovers
 
 AUTOSAVE_SECONDS = 10.0
 """How often a run that is to be saved is saved on the way."""
@@ -87,7 +87,7 @@ def edits_from(texts: Sequence[str]) -> list[TimedEdit]:
         name, value = _assignment("--edit", rest)
         try:
             spec, _ = find(name)
-            if spec.bites is Bites.RESET:
+            if spec.applies is Applies.RESET:
                 raise InputError(f"--edit {name}: needs a new start, so it cannot be edited while training; use --set")
             edits.append((int(step), name, spec.check(spec.parse(value))))
         except (UnknownName, InvalidValue) as error:
@@ -136,7 +136,7 @@ def _writing(path: Path | None) -> Iterator[None]:
     if not lock.acquire():
         raise InputError(f"--save {path}: another workbench has this session open")
     try:
-        sweep(path)
+        remove_leftovers(path)
         yield
     finally:
         lock.release()

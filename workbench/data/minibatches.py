@@ -72,10 +72,10 @@ class MiniBatches:
 
     @property
     def last_indices(self) -> NDArray[np.intp]:
-        """Row numbers in the dataset of the last batch taken, read-only; `untake` keeps them, `seek` empties them."""
+        """Row numbers in the dataset of the last batch taken, read-only; `put_back` keeps them, `seek` empties them."""
         return self._last
 
-    def take(self, batch_size: int) -> tuple[Floats, Floats]:
+    def next_batch(self, batch_size: int) -> tuple[Floats, Floats]:
         """The next mini-batch, X (b, n) and Y (b, k): `batch_size` examples or as many as the epoch still has.
 
         With `merge_single` it is one more where exactly one would be left. The arrays may be written to; they are valid
@@ -102,7 +102,7 @@ class MiniBatches:
         self._epoch, self._offset, self._previous, self._last = epoch, end, previous, rows
         return X, Y
 
-    def untake(self) -> None:
+    def put_back(self) -> None:
         """Go back to where the last take began, so that the next gives the same examples again.
 
         Raises `RuntimeError` where there is no take to go back over: at the start, after `seek`, or a second time in a row.

@@ -137,7 +137,7 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Normalization:
+class BatchNormInspection:
     """All that was found after `step` steps; `lags` has one for each hidden layer."""
 
     step: int
@@ -147,9 +147,9 @@ class Normalization:
     concerns: tuple[Concern, ...]
 
 
-def inspect(
+def inspect_batchnorm(
     network: Network, splits: Splits, task: Task, h: Hyperparameters, seed: int, step: int, *, seen: bool = True
-) -> Normalization | None:
+) -> BatchNormInspection | None:
     """Measure everything; None for a network without batch norm. A function of its arguments' values, and changes none.
 
     `seen` is False where the mini-batch that the network last saw is not that of `step`, as after a rewind: snapshots do not
@@ -162,7 +162,7 @@ def inspect(
         noise = measure_noise(network, splits.train, seed, step)
         lags = measure_lags(network, seen)
         concerns = tuple(_concerns(network, splits, task, h, gap, noise, lags))
-    return Normalization(step, gap, noise, lags, concerns)
+    return BatchNormInspection(step, gap, noise, lags, concerns)
 
 
 def measure_gap(network: Network, splits: Splits, task: Task, batch_size: int) -> Gap:

@@ -45,7 +45,7 @@ class StepTaken:
 
 @dataclass(frozen=True, slots=True)
 class HyperparameterChanged:
-    """A hyperparameter was changed after `step` steps; it bites at the next one.
+    """A hyperparameter was changed after `step` steps; it applies at the next one.
 
     Attributes:
         effect: says so where it has none for now.

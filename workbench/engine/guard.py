@@ -54,7 +54,7 @@ class Guard:
         """Whether this cost would be the last of `guard_steps` in a row above `guard_factor` times the usual."""
         return self.above + 1 >= h.guard_steps and 0.0 < h.guard_factor * self.usual(h, chance) < cost
 
-    def take(self, cost: float, h: Hyperparameters, chance: float) -> None:
+    def record(self, cost: float, h: Hyperparameters, chance: float) -> None:
         """Take the cost of a committed step in."""
         if h is not self._seen:
             self._seen, meaning = h, _meaning(h)
@@ -90,7 +90,7 @@ class BestSoFar:
     def __init__(self) -> None:
         self.step, self.cost, self.waited, self._seen = 0, math.inf, 0, -1
 
-    def take(self, step: int, cost: float) -> None:
+    def record(self, step: int, cost: float) -> None:
         """Take an evaluation's dev cost in; of each step once. NaN is never the best."""
         if step == self._seen:
             return

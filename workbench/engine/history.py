@@ -206,7 +206,7 @@ class History:
     def __init__(self) -> None:
         self.series: dict[str, Series] = {name: Series() for name in (*PER_STEP, *PER_EVALUATION)}
 
-    def take(self, event: Event | StepsTaken) -> None:
+    def record(self, event: Event | StepsTaken) -> None:
         """Take in what an event says of the curves."""
         if isinstance(event, StepsTaken):
             steps = np.arange(event.step - len(event.cost) + 1, event.step + 1)

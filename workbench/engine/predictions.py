@@ -86,7 +86,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class Predictions:
     """All that applies to the task; None for the rest.
 
     Attributes:
@@ -107,7 +107,7 @@ class Seen:
     filters: Floats | None
 
 
-def see(network: Network, splits: Splits, columns: int, rows: int) -> Seen:
+def predictions_of(network: Network, splits: Splits, columns: int, rows: int) -> Predictions:
     """Look at everything that applies, a boundary in `rows` times `columns` places."""
     name, part = ("dev", splits.dev) if splits.dev is not None else ("train", splits.train)
     X, Y = part.X[:LOOKED_AT], part.Y[:LOOKED_AT]
@@ -119,12 +119,12 @@ def see(network: Network, splits: Splits, columns: int, rows: int) -> Seen:
     def shown(rows: Ints) -> Shown:
         return Shown(_raw(splits, X[rows]), truth[rows], predicted[rows], confidence[rows])
 
-    return Seen(
+    return Predictions(
         part=name,
         class_names=splits.class_names,
         image=shape or (),
-        boundary=see_boundary(network, splits, columns, rows) if classified and splits.n_features == 2 else None,
-        fit=None if classified else see_fit(network, X, Y),
+        boundary=boundary_of(network, splits, columns, rows) if classified and splits.n_features == 2 else None,
+        fit=None if classified else fit_of(network, X, Y),
         confusion=_confusion(truth, predicted, len(splits.class_names)) if classified else None,
         examples=shown(np.arange(min(SHOWN, len(X)))) if classified else None,
         worst=shown(_worst(truth, predicted, confidence)) if classified else None,
@@ -132,7 +132,7 @@ def see(network: Network, splits: Splits, columns: int, rows: int) -> Seen:
     )
 
 
-def see_boundary(network: Network, splits: Splits, columns: int, rows: int) -> Boundary:
+def boundary_of(network: Network, splits: Splits, columns: int, rows: int) -> Boundary:
     """The predicted class over the plane of a problem with two inputs."""
     X = splits.train.X.astype(np.float64)
     spread = X.max(axis=0) - X.min(axis=0)
@@ -145,7 +145,7 @@ def see_boundary(network: Network, splits: Splits, columns: int, rows: int) -> B
     return Boundary(low, high, classes.reshape(rows, columns), confidence.reshape(rows, columns), X[some], labels)
 
 
-def see_fit(network: Network, X: Array, Y: Array) -> Fit:
+def fit_of(network: Network, X: Array, Y: Array) -> Fit:
     """The first output of a regression."""
     truth, predicted = Y[:, 0].astype(np.float64), network.infer(X)[:, 0].astype(np.float64)
     wrong = float(((predicted - truth) ** 2).mean())

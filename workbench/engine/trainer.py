@@ -41,8 +41,8 @@ from workbench.engine.events import (
 )
 from workbench.engine.state import Snapshot, State
 from workbench.hyperparameters import (
+    Applies,
     Architecture,
-    Bites,
     DataSettings,
     Hyperparameters,
     InvalidValue,
@@ -121,7 +121,7 @@ class Trainer:
         while True:
             yield from self._planned()
             for command in commands(self.state.step):
-                yield self.take(command)
+                yield self.apply(command)
             if self._ended(until):
                 return True
             best, patience = self.state.best, self.hyperparameters.patience
@@ -164,7 +164,7 @@ class Trainer:
             return True
         return last is not None and (batches.epoch > last or (batches.epoch == last and batches.epoch_done))
 
-    def take(self, command: Command) -> HyperparameterChanged | CommandRejected | GuardPassed:
+    def apply(self, command: Command) -> HyperparameterChanged | CommandRejected | GuardPassed:
         """Apply an edit between two steps, or refuse it with the reason; the state's hash stays the same either way."""
         if isinstance(command, PassGuard):
             self.passes_guard = True
@@ -189,7 +189,7 @@ class Trainer:
     def edited(self, h: Hyperparameters, command: SetHyperparameter) -> Hyperparameters:
         """`h` with an edit that this run can take. Raises `UnknownName` or `InvalidValue`."""
         spec, layer = find(command.name)
-        if spec.bites is Bites.RESET:
+        if spec.applies is Applies.RESET:
             raise InvalidValue(f"{command.name} needs a new start")
         value = spec.check(command.value)
         if layer is not None and isinstance(value, tuple):
@@ -222,7 +222,7 @@ class Trainer:
             if undo is not None:
                 state.restore(undo)
             else:
-                batches.untake()
+                batches.put_back()
                 state.optimizer = former
             if not self.passes_guard:
                 ruined = risen or self._ruined(rows)
@@ -231,7 +231,7 @@ class Trainer:
             self._mini_batch()  # of which no update can be made
             cost = length = math.nan
         else:
-            state.guard.take(cost, h, self._chance)
+            state.guard.record(cost, h, self._chance)
         self.passes_guard = False
         state.step = step
         state.epoch_cost += cost * len(X)
@@ -258,7 +258,7 @@ class Trainer:
     def _mini_batch(self) -> tuple[Array, Array]:
         if self.state.batches.epoch_done:
             self.state.epoch_cost = 0.0
-        return self.state.batches.take(self.hyperparameters.batch_size)
+        return self.state.batches.next_batch(self.hyperparameters.batch_size)
 
     def _risen(self, cost: float) -> str:
         """What the guard has against this cost, or nothing. Where it is to be passed, it averages anew."""
@@ -334,13 +334,13 @@ class Trainer:
         with np.errstate(all="ignore"):
             dev = self._score("dev")
         if dev is not None:
-            self.state.best.take(self.state.step, dev.cost)
+            self.state.best.record(self.state.step, dev.cost)
 
     def _evaluated(self, before: Array | None) -> Evaluated:
         """An evaluation of the run's own, whose dev cost may be the best so far."""
         found = self.evaluate(before)
         if found.dev is not None:
-            self.state.best.take(found.step, found.dev.cost)
+            self.state.best.record(found.step, found.dev.cost)
         return found
 
     def finish(self) -> Finished:

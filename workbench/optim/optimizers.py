@@ -1,6 +1,6 @@
 """Optimizers over flat parameter arrays, in place, and allocation-free.
 
-Hyperparameters are read at every update, so an edit bites at the next one. Moments are `Ewma`s: the bias correction
+Hyperparameters are read at every update, so an edit applies at the next one. Moments are `Ewma`s: the bias correction
 divides by 1 - Πβ with the product of the β's that were in force. In Adam, AdamW and RMSprop ε is added outside the
 root, after the correction.
 
@@ -79,7 +79,7 @@ class Momentum(Optimizer):
     """v ← β₁v + (1-β₁)g, θ ← θ - αv; no bias correction, as is usual.
 
     Equals the heavy-ball form v ← βv + g of PyTorch and TensorFlow with the rate α(1-β). With α outside v, an edited α
-    bites at once.
+    applies at once.
     """
 
     name = "momentum"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.engine.batchnorm_inspection import Normalization
+from workbench.engine.batchnorm_inspection import BatchNormInspection
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -16,7 +16,7 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.history import Floats, StepsTaken
-from workbench.engine.predictions import Seen
+from workbench.engine.predictions import Predictions
 from workbench.hyperparameters import Value
 from workbench.session.session import Branch
 
@@ -88,12 +88,12 @@ class BranchSent:
 class Branches:
     """All branches of the session, and which is the current one; said whenever one has changed but for the steps it grows by.
 
-    `back` names the branch that redo goes back to, empty where there is none.
+    `redo_branch` names the branch that redo goes back to, empty where there is none.
     """
 
     branches: tuple[BranchSent, ...]
     current: str
-    back: str = ""
+    redo_branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +183,12 @@ class Crashed:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Inspected:
     """What was found after `step` steps: of batch norm, None where there is none; of the model, None where nobody asked."""
 
     step: int
-    normalization: Normalization | None
-    seen: Seen | None
+    batchnorm: BatchNormInspection | None
+    predictions: Predictions | None
 
 
 Report = (
@@ -206,7 +206,7 @@ Report = (
     | Remark
     | RateTried
     | RateFound
-    | Looked
+    | Inspected
     | StepsTaken
     | HyperparameterChanged
     | GuardPassed

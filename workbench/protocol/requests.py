@@ -173,17 +173,17 @@ class FindRate:
     steps: int
 
 
-NORMALIZATION, MODEL = "normalization", "model"
+BATCHNORM, MODEL = "batchnorm", "model"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Measure what is too dear to be told of by itself: `NORMALIZATION`, `MODEL`. The run stays as it is."""
+class Inspect:
+    """Measure what is too dear to be told of by itself: `BATCHNORM`, `MODEL`. The run stays as it is."""
 
     at: tuple[str, ...]
 
 
-Order = (
+Request = (
     Begin
     | Pause
     | Resume
@@ -203,7 +203,7 @@ Order = (
     | Export
     | WritePreset
     | FindRate
-    | Look
+    | Inspect
     | Save
     | Quit
     | SetHyperparameter

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from workbench.protocol.reports import Report
-from workbench.protocol.requests import Order
+from workbench.protocol.requests import Request
 
 LENGTH = struct.Struct("<I")
 MAX_BYTES = 256 * 2**20
@@ -69,5 +69,5 @@ class Codec:
         raise msgspec.ValidationError(f"unknown message {name!r}")
 
 
-ORDERS = Codec(Order)
+REQUESTS = Codec(Request)
 REPORTS = Codec(Report)

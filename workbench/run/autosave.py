@@ -11,10 +11,10 @@ from workbench.files.lock import SessionLock
 from workbench.protocol.reports import Report, Saved, SaveFailed
 from workbench.protocol.requests import Begin
 from workbench.run.run import Run
-from workbench.session.store import claim, sweep
+from workbench.session.store import claim, remove_leftovers
 
 
-class Keeper:
+class Autosave:
     """Saves one run. A session that another process holds is `read_only`: it is never written."""
 
     def __init__(self, begin: Begin, send: Callable[[Report], None], clock: Callable[[], float]) -> None:
@@ -42,7 +42,7 @@ class Keeper:
             return False
         self.release()
         self._lock = lock
-        sweep(path)
+        remove_leftovers(path)
         return True
 
     def release(self) -> None:

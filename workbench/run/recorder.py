@@ -2,7 +2,7 @@
 
 Takes the state's hash where replay will want to compare: at every edit and at the step after it (where a tampered edit
 first shows), at every `interval` steps, and at the end. The interval doubles whenever there are more than `MOST` of
-the regular ones, so the notebook of a long run stays readable.
+the regular ones, so the file of a long run stays readable.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Recorder:
         """The branch has another name, parent or note, or its checkpoint is of this place."""
         self._branch, self._based = branch, self.place
 
-    def take(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Write down one event, while the trainer is suspended at it."""
         match event:
             case StepTaken(step=step):

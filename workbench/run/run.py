@@ -147,7 +147,7 @@ class Run:
         a `Diverged` or a `StoppedEarly` the run has gone back to the last good place, or to the best.
         """
         for event in self.trainer.run(self._watched(commands), until):
-            self._recorder.take(event)
+            self._recorder.record(event)
             if isinstance(event, StepTaken):
                 self._pending.append(event)
                 self._keep_now_and_then(event.step)
@@ -157,7 +157,7 @@ class Run:
             if steps is not None:
                 yield steps
             if not isinstance(event, StepTaken):
-                self.history.take(event)
+                self.history.record(event)
                 self._react(event)
                 yield event
 
@@ -209,7 +209,7 @@ class Run:
             return None
         steps = columns(self._pending, self.trainer.state.batches.progress)
         self._pending.clear()
-        self.history.take(steps)
+        self.history.record(steps)
         return steps
 
     def result(self) -> Result:
@@ -270,7 +270,7 @@ class Run:
             self._leave(self._park(), dataclasses.replace(self._session, current=name))
 
     @property
-    def left(self) -> str:
+    def redo_branch(self) -> str:
         """The branch that was left for this place, as long as nothing was done here; else empty."""
         session = self.session
         return session.branch.parent or "" if is_empty(session, session.current) else ""
@@ -281,7 +281,7 @@ class Run:
         Raises `ValueError` where the run stands neither there nor where it was put by that.
         """
         session, here = self.session, past(self.session.branch, self.place)
-        onward = [each for each in session.branches if self.left and leads_to(here, each, each.tip)]
+        onward = [each for each in session.branches if self.redo_branch and leads_to(here, each, each.tip)]
         for branch in (session.branch, *reversed(onward)):
             if branch.stops and branch.stops[-1].step == branch.step:
                 self.switch(branch.name)
@@ -324,7 +324,7 @@ class Run:
             before = tuple(stop for stop in branch.stops if stop.step < branch.step)
             self._follow(branch, Script(dataclasses.replace(branch, stops=before), start))
         if any(stop.passed and stop.step == place.step for stop in branch.stops):
-            trainer.take(PassGuard())
+            trainer.apply(PassGuard())
         self._recorder = Recorder(branch, trainer.state)
 
     def _shared_history(self, branch: Branch) -> History:
@@ -346,14 +346,14 @@ class Run:
                 if len(pending) < MOST_PENDING:
                     continue
             if pending:
-                history.take(columns(pending, trainer.state.batches.progress))
+                history.record(columns(pending, trainer.state.batches.progress))
                 pending.clear()
             if isinstance(event, EpochEnded):
                 self.snapshots.add(past(branch, Place(event.step, script.given)), Kind.PASSED, trainer.state.snapshot())
             if isinstance(event, Evaluated) and (event.step > known or not event.step):
-                history.take(event)
+                history.record(event)
         if pending:
-            history.take(columns(pending, trainer.state.batches.progress))
+            history.record(columns(pending, trainer.state.batches.progress))
         recorded = {mark.step: mark.hash for mark in branch.marks}
         if recorded.get(branch.step, trainer.state.digest()) != trainer.state.digest():
             self.remark = "the state is not the one that was recorded: something on this machine computes otherwise"

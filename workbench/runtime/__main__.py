@@ -12,13 +12,13 @@ from typing import BinaryIO
 import msgspec
 
 from workbench.protocol.reports import Crashed, Report
-from workbench.protocol.requests import Order
-from workbench.protocol.wire import LENGTH, MAX_BYTES, ORDERS, REPORTS
+from workbench.protocol.requests import Request
+from workbench.protocol.wire import LENGTH, MAX_BYTES, REPORTS, REQUESTS
 from workbench.runtime.crash import write_crash_report
 from workbench.runtime.host import Host
 
 
-def read_orders(stream: BinaryIO, inbox: SimpleQueue[Order | None]) -> None:
+def read_requests(stream: BinaryIO, inbox: SimpleQueue[Request | None]) -> None:
     """Put every order of the stream into the inbox, and None at its end."""
     try:
         while len(head := _read(stream, LENGTH.size)) == LENGTH.size:
@@ -26,7 +26,7 @@ def read_orders(stream: BinaryIO, inbox: SimpleQueue[Order | None]) -> None:
             body = _read(stream, size) if size <= MAX_BYTES else b""
             if len(body) != size:
                 break
-            inbox.put(ORDERS.decode(body))
+            inbox.put(REQUESTS.decode(body))
     except (OSError, msgspec.MsgspecError):
         pass  # what does not speak the protocol counts as gone
     finally:
@@ -45,7 +45,7 @@ def main() -> None:
     """Serve one run, and end with the app."""
     # The terminal's Ctrl+C is for the app; an engine told to end by the system saves as if the app had gone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    inbox: SimpleQueue[Order | None] = SimpleQueue()
+    inbox: SimpleQueue[Request | None] = SimpleQueue()
     signal.signal(signal.SIGTERM, lambda *_: inbox.put(None))
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not break the frames
@@ -62,8 +62,8 @@ def main() -> None:
             inbox.put(None)
 
     # Unbuffered: Python aborts at exit where a thread still waits in the buffer of its own standard input.
-    orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
-    threading.Thread(target=read_orders, args=(orders, inbox), daemon=True).start()
+    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    threading.Thread(target=read_requests, args=(requests, inbox), daemon=True).start()
     try:
         Host(inbox, send).serve()
     except Exception as error:

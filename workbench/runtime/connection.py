@@ -1,4 +1,4 @@
-"""The app's end of the connection: starts the engine process, sends it orders, and gives its reports."""
+"""The app's end of the connection: starts the engine process, sends it requests, and gives its reports."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import AsyncIterator
 
 from workbench.protocol.reports import Report
-from workbench.protocol.requests import Order, Quit
-from workbench.protocol.wire import LENGTH, MAX_BYTES, ORDERS, REPORTS
+from workbench.protocol.requests import Quit, Request
+from workbench.protocol.wire import LENGTH, MAX_BYTES, REPORTS, REQUESTS
 
 GRACE_SECONDS = 5.0
 """How long an engine that was told to end may take before it is killed."""
@@ -20,7 +20,7 @@ class EngineDied(Exception):
     """The engine process ended without being told to; the text says how, and its last words."""
 
 
-class Engine:
+class EngineConnection:
     """An engine process. Orders are sent at once; reports come in the order in which things happened."""
 
     def __init__(self, process: asyncio.subprocess.Process, errors: tempfile.SpooledTemporaryFile[bytes]) -> None:
@@ -29,7 +29,7 @@ class Engine:
         self._ending = False
 
     @classmethod
-    async def start(cls) -> Engine:
+    async def start(cls) -> EngineConnection:
         """Start a process in a session of its own, so that the terminal's signals do not reach it."""
         errors = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - lives as long as the process
         process = await asyncio.create_subprocess_exec(
@@ -44,12 +44,12 @@ class Engine:
         """The process's number."""
         return self._process.pid
 
-    def send(self, order: Order) -> None:
-        """Send an order; to an engine that is gone, nothing."""
+    def send(self, request: Request) -> None:
+        """Send a request; to an engine that is gone, nothing."""
         writer = self._process.stdin
-        self._ending = self._ending or isinstance(order, Quit)
+        self._ending = self._ending or isinstance(request, Quit)
         if writer is not None and not writer.is_closing():
-            writer.write(ORDERS.encode(order))
+            writer.write(REQUESTS.encode(request))
 
     async def reports(self) -> AsyncIterator[Report]:
         """Everything the engine reports, until it ends. Raises `EngineDied` where it was not told to."""

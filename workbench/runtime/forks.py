@@ -17,8 +17,8 @@ from pathlib import Path
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged, Finished, StoppedEarly
 from workbench.protocol.reports import RateFound, Refused, Report
-from workbench.protocol.requests import Begin, FindRate, Order, RunTo
-from workbench.runtime.connection import Engine, EngineDied
+from workbench.protocol.requests import Begin, FindRate, Request, RunTo
+from workbench.runtime.connection import EngineConnection, EngineDied
 
 Changes = tuple[SetHyperparameter, ...]
 Listener = Callable[[int, Report], None]
@@ -55,32 +55,32 @@ class Forks:
             for number, changes in enumerate(forks):
                 group.create_task(one(number, changes))
 
-    async def find_rate(self, order: FindRate, listen: Callable[[Report], None]) -> None:
+    async def find_rate(self, request: FindRate, listen: Callable[[Report], None]) -> None:
         """Try learning rates from the place."""
-        await self._run((order,), (RateFound,), listen)
+        await self._run((request,), (RateFound,), listen)
 
-    async def _run(self, orders: tuple[Order, ...], last: tuple[type, ...], listen: Callable[[Report], None]) -> None:
+    async def _run(self, requests: tuple[Request, ...], last: tuple[type, ...], listen: Callable[[Report], None]) -> None:
         try:
             begin = Begin(self.path.read_text(encoding="utf-8"), str(self.path), "", paused=True)
         except OSError as error:
             listen(Refused(f"the place cannot be read: {error}"))
         else:
-            await converse((begin, *orders), last, listen)
+            await converse((begin, *requests), last, listen)
 
 
-async def converse(orders: tuple[Order, ...], last: tuple[type, ...], listen: Callable[[Report], None]) -> None:
-    """Give an engine of its own some orders and hear it until one of the `last` reports. Cancelled, it leaves no process.
+async def converse(requests: tuple[Request, ...], last: tuple[type, ...], listen: Callable[[Report], None]) -> None:
+    """Give an engine of its own some requests and hear it until one of the `last` reports. Cancelled, it leaves no process.
 
     What goes wrong is heard of as `Refused`.
     """
     try:
-        engine = await Engine.start()
+        engine = await EngineConnection.start()
     except OSError as error:
         listen(Refused(f"the engine could not be started: {error}"))
         return
     try:
-        for order in orders:
-            engine.send(order)
+        for request in requests:
+            engine.send(request)
         async for report in engine.reports():
             listen(report)
             if isinstance(report, last):

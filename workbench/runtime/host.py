@@ -1,9 +1,9 @@
-"""The engine process: one run, driven by orders from the app, telling what happens.
+"""The engine process: one run, driven by requests from the app, telling what happens.
 
 begin                      Begun, or Refused
 train, flushing every      StepsTaken, Evaluated, HyperparameterChanged ...
-so often                   between two steps: whatever orders have come; a save when one is due
-an errand                  Travelling while it takes long; Arrived where the run stands elsewhere then, and Branches
+so often                   between two steps: whatever requests have come; a save when one is due
+an operation                  Travelling while it takes long; Arrived where the run stands elsewhere then, and Branches
 the app is gone            save, and end: no orphan
 """
 
@@ -42,22 +42,22 @@ from workbench.protocol.requests import (
     Delete,
     Describe,
     GoOn,
-    Look,
-    Order,
+    Inspect,
     Pause,
     Quit,
     Redo,
     Rename,
+    Request,
     Resume,
     RunTo,
     Save,
     TakeStep,
     Undo,
 )
-from workbench.run.autosave import Keeper
+from workbench.run.autosave import Autosave
 from workbench.run.environment import blas_threads
 from workbench.run.run import CannotFollow, Run
-from workbench.runtime.inspect import look
+from workbench.runtime.inspect import inspect
 from workbench.runtime.operations import CalledOff, carry_out
 from workbench.session.format import parse_session
 from workbench.session.store import read_session
@@ -82,57 +82,57 @@ class _End(Exception):
         self.saving = saving
 
 
-class _Errand(Exception):
-    """Training is to be left for an order that cannot be carried out in the middle of it."""
+class _Operation(Exception):
+    """Training is to be left for a request that cannot be carried out in the middle of it."""
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
+    def __init__(self, request: Request) -> None:
+        self.request = request
 
 
 class Host:
-    """Carries out orders from `inbox` (None where the app is gone) and gives reports to `send`."""
+    """Carries out requests from `inbox` (None where the app is gone) and gives reports to `send`."""
 
     def __init__(
-        self, inbox: SimpleQueue[Order | None], send: Callable[[Report], None], clock: Callable[[], float] = time.monotonic
+        self, inbox: SimpleQueue[Request | None], send: Callable[[Report], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._inbox, self._send, self._clock = inbox, send, clock
         self._flushed = self._departed = clock()
-        self._early: deque[Order | None] = deque()
+        self._early: deque[Request | None] = deque()
         self._paused = self._stepping = False
         self._given: deque[Command] = deque()
         self._until: Until | None = None
 
     def serve(self) -> None:
-        """From the first order to the last."""
+        """From the first request to the last."""
         begin = self._inbox.get()
         if not isinstance(begin, Begin):
             return
-        self._keeper = Keeper(begin, self._send, self._clock)
+        self._autosave = Autosave(begin, self._send, self._clock)
         try:
             self._run = self._opened(begin)
-            self._keeper.keep(self._run)
-            self._paused = begin.paused or self._keeper.read_only
+            self._autosave.keep(self._run)
+            self._paused = begin.paused or self._autosave.read_only
             self._greet()
             while True:
                 try:
                     self._train()
-                except _Errand as errand:
-                    self._carry_out(errand.order)
+                except _Operation as operation:
+                    self._carry_out(operation.request)
         except CheckpointError as error:
             self._send(Refused(str(error), rebuild=True))
         except (InputError, CannotFollow, CalledOff) as error:
             self._send(Refused(str(error)))
         except _End as end:
             if end.saving:
-                self._keeper.save_if_new()
+                self._autosave.save_if_new()
         finally:
-            self._keeper.release()
+            self._autosave.release()
 
     def _opened(self, begin: Begin) -> Run:
         """The run of the session. One that another process saves meanwhile may lose its checkpoint between two looks."""
         path = Path(begin.path) if begin.path else None
         session = parse_session(begin.session, begin.path or "session")
-        for _ in range(RETRIES if path is not None and self._keeper.read_only else 0):
+        for _ in range(RETRIES if path is not None and self._autosave.read_only else 0):
             with contextlib.suppress(CheckpointError):
                 return Run(session, path, self._travelled, begin.rebuild, begin.snapshot_bytes)
             assert path is not None
@@ -154,13 +154,13 @@ class Host:
         for report in self._run.events(self._commands, self._due, self._until):
             self._send(report)  # type: ignore[arg-type]
             if isinstance(report, HyperparameterChanged) and not report.planned:
-                self._keeper.edited = True
+                self._autosave.edited = True
             if isinstance(report, (Diverged, StoppedEarly)):
                 self._tell_where(moved=self._run.journeys != standing)
         self._until = None
         self._pause()
         self._look_around(self._run.journeys != standing)
-        self._keeper.save_if_new()
+        self._autosave.save_if_new()
 
     # -- what it says -------------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Host:
             task=splits.task.value,
             blas_threads=blas_threads(),
             history=self._curves(),
-            read_only=self._keeper.read_only,
+            read_only=self._autosave.read_only,
         )
 
     def _tell_where(self, moved: bool) -> None:
@@ -212,7 +212,7 @@ class Host:
             curves = tuple(SeriesSent(name, series[name].tensor()) for name in ("cost", "dev_cost") if name in series)
             plain = dataclasses.replace(branch, marks=(), stops=tuple(dataclasses.replace(s, rows=()) for s in branch.stops))
             sent.append(BranchSent(plain, curves))
-        return Branches(tuple(sent), session.current, self._run.left)
+        return Branches(tuple(sent), session.current, self._run.redo_branch)
 
     def _due(self) -> bool:
         now = self._clock()
@@ -230,37 +230,37 @@ class Host:
         if self._clock() - self._departed > PATIENCE_SECONDS and self._due():
             self._send(Travelling(done, total))
             while not self._inbox.empty():
-                order = self._inbox.get()
-                if order is None or isinstance(order, Quit):
-                    raise _End(saving=order is None or any(isinstance(each, Save) for each in self._early))
-                if isinstance(order, Pause):
+                request = self._inbox.get()
+                if request is None or isinstance(request, Quit):
+                    raise _End(saving=request is None or any(isinstance(each, Save) for each in self._early))
+                if isinstance(request, Pause):
                     raise CalledOff
-                self._early.append(order)
+                self._early.append(request)
 
     # -- what it is told ----------------------------------------------------------------------------------------------
 
     def _commands(self, step: int) -> Iterable[Command]:
         """Asked between any two steps, and nearly always there is nothing."""
-        if self._paused or self._stepping or self._given or not self._idle or self._keeper.due(self._flushed):
-            return self._orders(step)
+        if self._paused or self._stepping or self._given or not self._idle or self._autosave.due(self._flushed):
+            return self._requests(step)
         return ()
 
     @property
     def _idle(self) -> bool:
         return not self._early and self._inbox.empty()
 
-    def _next(self) -> Order | None:
-        """The next order; while none comes, what is new is saved when it is time."""
+    def _next(self) -> Request | None:
+        """The next request; while none comes, what is new is saved when it is time."""
         if self._early:
             return self._early.popleft()
         while True:
             try:
-                return self._inbox.get(timeout=self._keeper.patience)
+                return self._inbox.get(timeout=self._autosave.patience)
             except Empty:
                 self._keep()
 
-    def _orders(self, step: int) -> Iterator[Command]:
-        """Carry out what was ordered, and wait here while paused."""
+    def _requests(self, step: int) -> Iterator[Command]:
+        """Carry out what was requested, and wait here while paused."""
         if self._stepping:
             self._stepping = False
             self._pause()
@@ -271,17 +271,17 @@ class Host:
                 self._keep()
                 if not self._paused:
                     return
-            order = self._next()
-            match order:
-                case SetHyperparameter(name=name, value=value) if self._keeper.read_only:
+            request = self._next()
+            match request:
+                case SetHyperparameter(name=name, value=value) if self._autosave.read_only:
                     self._send(CommandRejected(step, name, value, READ_ONLY))
-                case _ if self._keeper.read_only and isinstance(order, CHANGING):
+                case _ if self._autosave.read_only and isinstance(request, CHANGING):
                     self._send(Remark(READ_ONLY))
                 case SetHyperparameter():
-                    yield order
+                    yield request
                 case Undo(model=False):
                     yield from self._taken_back(undoable(self._run.session.branch.edits), "undo")
-                case Redo() if not self._run.left:
+                case Redo() if not self._run.redo_branch:
                     yield from self._taken_back(redoable(self._run.session.branch.edits), "redo")
                 case Pause():
                     self._pause()
@@ -292,7 +292,7 @@ class Host:
                     return
                 case Save(path=path):
                     self._flush()
-                    self._keeper.save(path)
+                    self._autosave.save(path)
                 case Quit():
                     raise _End(saving=False)
                 case None:
@@ -300,11 +300,11 @@ class Host:
                     raise _End(saving=True)
                 case Begin():
                     pass  # it has begun
-                case Look():
-                    self._send(look(order, self._run))
+                case Inspect():
+                    self._send(inspect(request, self._run))
                 case _:
                     self._flush()
-                    raise _Errand(order)
+                    raise _Operation(request)
 
     def _taken_back(self, number: int, what: str) -> Iterator[Command]:
         if number:
@@ -313,9 +313,9 @@ class Host:
             self._send(Remark(f"There is no edit to {what}."))
 
     def _keep(self) -> None:
-        if self._keeper.due(self._clock()):
+        if self._autosave.due(self._clock()):
             self._flush()
-            self._keeper.save_if_new()
+            self._autosave.save_if_new()
 
     def _resume(self, step: int) -> None:
         if self._paused:
@@ -327,17 +327,17 @@ class Host:
         self._flush()
         self._send(Paused(self._run.trainer.state.step))
 
-    def _carry_out(self, order: Order) -> None:
+    def _carry_out(self, request: Request) -> None:
         self._departed = self._clock()
         before = self._run.journeys
-        onward = carry_out(order, self._run, self._send)
+        outcome = carry_out(request, self._run, self._send)
         moved = self._run.journeys != before
-        self._given.extend(onward.commands)
-        self._until = onward.until if moved or onward.trains is not None else self._until
+        self._given.extend(outcome.commands)
+        self._until = outcome.until if moved or outcome.trains is not None else self._until
         self._tell_where(moved)
-        self._keeper.edited = True
-        if onward.trains is False and not self._paused:
+        self._autosave.edited = True
+        if outcome.trains is False and not self._paused:
             self._pause()
-        elif onward.trains:
+        elif outcome.trains:
             self._resume(self._run.trainer.state.step)
         self._look_around(moved)

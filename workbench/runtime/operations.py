@@ -25,9 +25,9 @@ from workbench.protocol.requests import (
     GoOn,
     GoTo,
     GoToBest,
-    Order,
     Redo,
     Rename,
+    Request,
     RunTo,
     Switch,
     Undo,
@@ -47,8 +47,8 @@ class CalledOff(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Onward:
-    """How training goes on after an errand.
+class Outcome:
+    """How training goes on after an operation.
 
     Attributes:
         commands: to be given before the next step.
@@ -61,29 +61,29 @@ class Onward:
     until: Until | None = None
 
 
-def carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward:
-    """Do what was ordered; what goes wrong is reported, and the run is as it was then."""
+def carry_out(request: Request, run: Run, send: Callable[[Report], None]) -> Outcome:
+    """Do what was requested; what goes wrong is reported, and the run is as it was then."""
     try:
-        return _carry_out(order, run, send)
+        return _carry_out(request, run, send)
     except SaveError as error:
         send(SaveFailed(error.path, str(error)))
     except (LookupError, ValueError, CannotFollow, CalledOff) as error:
         send(Remark(f"Not done: {error}"))
-    return Onward()
+    return Outcome()
 
 
-def _carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward:
+def _carry_out(request: Request, run: Run, send: Callable[[Report], None]) -> Outcome:
     branch = run.session.branch
-    match order:
+    match request:
         case Undo():
             number = undoable(branch.edits)
             if not number:
                 raise ValueError("there is no edit to undo")
             run.go_to(Place(branch.edits[number - 1].step, number - 1))
         case Redo():
-            run.switch(run.left)
+            run.switch(run.redo_branch)
         case GoTo(step=step):
-            reach = run.session.named(run.left) if run.left else branch
+            reach = run.session.named(run.redo_branch) if run.redo_branch else branch
             if not 0 <= step <= reach.step:
                 raise ValueError(f"step {step:,}: expected one from 0 to {reach.step:,}")
             run.go_to(place_before(reach, step) if step < reach.step else reach.tip)
@@ -93,32 +93,32 @@ def _carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward
             run.go_to(place_before(branch, branch.best.step))
         case GoOn():
             run.pass_guard()
-            return Onward((PassGuard(),), trains=True)
+            return Outcome((PassGuard(),), trains=True)
         case Adopt(step=step, edits=edits, changes=changes):
             run.go_to(Place(step, edits))
-            return Onward(changes)
+            return Outcome(changes)
         case RunTo(step=step):
-            return Onward(trains=True, until=Until(steps=step))
+            return Outcome(trains=True, until=Until(steps=step))
         case Switch(branch=name):
             run.switch(name)
         case Rename(branch=name, name=to):
             run.rename(name, to)
-            return Onward()
+            return Outcome()
         case Describe(branch=name, note=note):
             run.describe(name, note)
-            return Onward()
+            return Outcome()
         case Delete(branch=name):
             run.delete(name)
-            return Onward()
+            return Outcome()
         case Annotate(step=step, text=text, edit=edit):
             run.annotate(step, text, edit)
-            return Onward()
+            return Outcome()
         case Export(path=path, step=step):
             place = run.place if step < 0 or step >= branch.step else place_before(branch, step)
             if Path(path).parent.exists():  # else whoever asked has left, and taken the folder along
                 run.export(place, Path(path))
                 send(Exported(path, place.step, place.edits))
-            return Onward()
+            return Outcome()
         case WritePreset(path=path) if Path(path).exists():
             raise ValueError(f"{path} is there already")
         case WritePreset(path=path, names=names):
@@ -126,27 +126,27 @@ def _carry_out(order: Order, run: Run, send: Callable[[Report], None]) -> Onward
                 send(Remark("The guard was passed on the way. No preset can do that: trained by it, the run stops there."))
             write_atomically(path, preset_to_toml(scheduled(run.session, names, Path(path).stem)).encode())
             send(Exported(path, run.place.step, run.place.edits))
-            return Onward()
+            return Outcome()
         case FindRate(low=low, high=high, steps=steps):
             if not (0.0 < low < high < math.inf and 2 <= steps <= 1_000_000):
                 send(RateFound(math.nan, "the rates must rise from above 0, in 2 to 1,000,000 steps"))
             else:
-                for report in _find_rate(order, run):
+                for report in _find_rate(request, run):
                     send(report)
-            return Onward()
+            return Outcome()
         case _:
-            raise ValueError(f"{type(order).__name__} cannot be done now")
-    return Onward(trains=False)
+            raise ValueError(f"{type(request).__name__} cannot be done now")
+    return Outcome(trains=False)
 
 
-def _find_rate(order: FindRate, run: Run) -> Iterator[Report]:
+def _find_rate(request: FindRate, run: Run) -> Iterator[Report]:
     rates: list[float] = []
     costs: list[float] = []
     sent = 0
-    for rate, cost in try_rates(run.trainer, order.low, order.high, order.steps):
+    for rate, cost in try_rates(run.trainer, request.low, request.high, request.steps):
         rates.append(rate)
         costs.append(cost)
-        if len(rates) - sent >= max(1, order.steps // 20):
+        if len(rates) - sent >= max(1, request.steps // 20):
             yield RateTried(np.array(rates[sent:]), np.array(costs[sent:]))
             sent = len(rates)
     if rates[sent:]:

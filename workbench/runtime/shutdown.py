@@ -21,7 +21,7 @@ GRACE_SECONDS = 1.2
 _RESET = b"\x1b[<u\x1b[?1049l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[0m"
 
 
-class Hangup:
+class Shutdown:
     """Watches for SIGTERM, SIGHUP and a dead standard input, from `watch` on."""
 
     def __init__(self) -> None:

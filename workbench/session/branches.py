@@ -20,9 +20,7 @@ def renamed(session: Session, name: str, to: str) -> Session:
     def new(each: str | None) -> str | None:
         return to if each == name else each
 
-    branches = tuple(
-        dataclasses.replace(each, name=new(each.name) or "", parent=new(each.parent)) for each in session.branches
-    )
+    branches = tuple(dataclasses.replace(each, name=new(each.name) or "", parent=new(each.parent)) for each in session.branches)
     return dataclasses.replace(session, branches=branches, current=new(session.current) or "")
 
 

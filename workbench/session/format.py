@@ -1,4 +1,4 @@
-"""The lab notebook: the TOML form of a session, written in a stable order and read strictly.
+"""The TOML form of a session, a lab notebook to read: written in a stable order and read strictly.
 
 A branch is written from where it left its parent; what they share stands with the parent. Owns every key of that form.
 Knows no folder and no checkpoint's content.

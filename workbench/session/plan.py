@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.engine.commands import Planned
 from workbench.files.toml import Reader, shown
-from workbench.hyperparameters import Bites, InvalidValue, Spec, UnknownName, Value, find
+from workbench.hyperparameters import Applies, InvalidValue, Spec, UnknownName, Value, find
 
 
 def plan_from(reader: Reader) -> tuple[Planned, ...]:
@@ -40,7 +40,7 @@ def live(reader: Reader, key: str, name: str) -> tuple[Spec, int | None] | None:
     except UnknownName as error:
         reader.wrong(key, str(error))
         return None
-    if spec.bites is Bites.RESET:
+    if spec.applies is Applies.RESET:
         reader.wrong(key, f"{name}: fixed when training starts, so it has no place in a timeline")
     return spec, layer
 

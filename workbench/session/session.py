@@ -1,7 +1,7 @@
 """A session: a preset, a seed, and the branches that were trained from them, as values.
 
 Preset, seed and a branch's timeline make a run; marks and result are its proof. Owns what a session holds. Knows neither
-its TOML form (`notebook`) nor its files (`store`).
+its TOML form (`format`) nor its files (`store`).
 """
 
 from __future__ import annotations

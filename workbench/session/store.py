@@ -144,7 +144,7 @@ def claim(folder: str | os.PathLike[str], preset_name: str) -> SessionLock:
     raise InputError(f"{clean(os.fspath(folder))}: no name is left for a session of {clean(preset_name, 40)}")
 
 
-def sweep(path: str | os.PathLike[str]) -> None:
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove what a writer that was killed left half written. Only whoever holds the session's lock may."""
     target = Path(os.path.realpath(path))
     pattern = re.compile(rf"\.{re.escape(target.stem)}(\.toml|\.step-\d+-[0-9a-f]{{8}}\.safetensors)\.[0-9a-f]{{12}}\.tmp")

@@ -36,7 +36,7 @@ def past(branch: Branch, place: Place) -> Past:
 
 
 def _passes(branch: Branch, step: int) -> tuple[Decision, ...]:
-    # What was passed at this very step bites at the next, so it belongs to the past of later places only.
+    # What was passed at this very step applies at the next, so it belongs to the past of later places only.
     return tuple((stop.step, stop.edits) for stop in branch.stops if stop.passed and stop.step < step)
 
 

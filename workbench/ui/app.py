@@ -19,7 +19,7 @@ from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.screen import WorkbenchScreen
 
 if TYPE_CHECKING:
-    from workbench.runtime.shutdown import Hangup
+    from workbench.runtime.shutdown import Shutdown
     from workbench.session.opening import Opened
 
 
@@ -30,12 +30,12 @@ class WorkbenchApp(App[None]):
     CSS_PATH = Path(__file__).with_name("workbench.tcss")
 
     def __init__(
-        self, folder: Path, opened: Opened | None = None, hangup: Hangup | None = None,
+        self, folder: Path, opened: Opened | None = None, shutdown: Shutdown | None = None,
         autosave_seconds: float = 10.0, snapshot_bytes: int = 256 * 2**20,
     ) -> None:  # fmt: skip
-        """Sessions are kept in `folder`; `hangup` tells when the terminal, or the system, wants the app to end."""
+        """Sessions are kept in `folder`; `shutdown` tells when the terminal, or the system, wants the app to end."""
         super().__init__()
-        self._hangup = hangup
+        self._ending = shutdown
         self._keeping = autosave_seconds, snapshot_bytes
         self._folder, self._opened = folder, opened
         self.keys: dict[str, str] = {}
@@ -43,9 +43,9 @@ class WorkbenchApp(App[None]):
 
     def on_mount(self) -> None:
         """The library, and on it what was named on the command line; told to end, the app ends as `q` does."""
-        if self._hangup is not None:
+        if self._ending is not None:
             loop = asyncio.get_running_loop()
-            self._hangup.watch(lambda: loop.call_soon_threadsafe(self.call_later, self.action_quit))
+            self._ending.watch(lambda: loop.call_soon_threadsafe(self.call_later, self.action_quit))
         self.call_after_refresh(self._take_keys)
         self.install_screen(LibraryScreen(self._folder), "library")
         self.push_screen("library")

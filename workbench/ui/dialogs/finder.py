@@ -45,7 +45,7 @@ class FinderScreen(ForkScreen):
     def __init__(self, below: TravelScreen, step: int | None) -> None:
         """Try from where the run of `below` stands, or from an earlier step."""
         super().__init__(below, step)
-        self._order = FindRate(0.0, 0.0, 0)
+        self._request = FindRate(0.0, 0.0, 0)
         self._rates: list[float] = []
         self._costs: list[float] = []
         self._chosen = math.nan
@@ -85,7 +85,7 @@ class FinderScreen(ForkScreen):
         except InvalidValue as error:
             self._say(f"✗ {error}")
             return
-        self._order = FindRate(low, high, int(steps))
+        self._request = FindRate(low, high, int(steps))
         self.query_one(Chart).focus()
         self._say("Trying …")
         self.depart()
@@ -104,7 +104,7 @@ class FinderScreen(ForkScreen):
     @work(exclusive=True, exit_on_error=False)
     async def _try(self) -> None:
         assert self.room is not None
-        await self.room.find_rate(self._order, self._heard)
+        await self.room.find_rate(self._request, self._heard)
 
     def _heard(self, report: Report) -> None:
         match report:

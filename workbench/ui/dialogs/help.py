@@ -49,7 +49,6 @@ class HelpScreen(ModalScreen[None], SettlingScreen[None]):
             scroll.border_title = "Help"
             yield Static(text)
 
-
     def _own(self) -> list[Binding]:
         """The bindings of the part that has the keys."""
         if self._here is None:

@@ -127,7 +127,7 @@ class WhatIfScreen(ForkScreen):
         await self.room.train(changes, self.origin.step + self._steps, self._heard)
 
     def _heard(self, number: int, report: Report) -> None:
-        self._forks[number].take(report)
+        self._forks[number].record(report)
         self._news = True
 
     def action_adopt(self) -> None:

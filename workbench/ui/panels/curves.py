@@ -13,7 +13,7 @@ from textual.reactive import reactive
 
 from workbench.files.text import clean
 from workbench.ui.panels.panel import Panel
-from workbench.ui.state.chart_view import Axis, View
+from workbench.ui.state.chart_view import Axis, ChartView
 from workbench.ui.state.monitor import GUARD, NOTE, Entry, Monitor, symbol
 from workbench.ui.state.quantities import QUANTITIES, Floats, Frame, Plot, Quantity
 from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
@@ -78,7 +78,7 @@ class ChartPanel(Panel):
     class Viewed(Message):
         """Another part of the run is to be seen, in all charts."""
 
-        def __init__(self, view: View) -> None:
+        def __init__(self, view: ChartView) -> None:
             super().__init__()
             self.view = view
 
@@ -91,7 +91,7 @@ class ChartPanel(Panel):
 
     quantity: reactive[str] = reactive("cost")
     log_axis: reactive[bool] = reactive(False)
-    view: reactive[View] = reactive(View())
+    view: reactive[ChartView] = reactive(ChartView())
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -184,7 +184,7 @@ class ChartPanel(Panel):
 
     # -- keys and mouse -----------------------------------------------------------------------------------------------
 
-    def _see(self, view: View) -> None:
+    def _see(self, view: ChartView) -> None:
         self.post_message(self.Viewed(view))
 
     @property

@@ -13,7 +13,7 @@ from textual.color import Color
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from workbench.engine.predictions import Seen, Shown
+from workbench.engine.predictions import Predictions, Shown
 from workbench.files.text import clean
 from workbench.protocol.requests import MODEL
 from workbench.ui.panels.layers import compact
@@ -25,7 +25,7 @@ from workbench.ui.widgets.picture import Floats, Pixels, diverging, grey, half_b
 CLASS_HUES = (Hue.BLUE, Hue.ORANGE, Hue.GREEN, Hue.PURPLE, Hue.YELLOW, Hue.RED, Hue.NAVY, Hue.SILVER)
 MARKERS = "ox+*#@%&"
 LOOKING = "  looking …"
-Drawn = Callable[["ModelPanel", Monitor, Seen], Text]
+Drawn = Callable[["ModelPanel", Monitor, Predictions], Text]
 
 
 class ModelPanel(Panel, can_focus=True):
@@ -60,7 +60,7 @@ class ModelPanel(Panel, can_focus=True):
     def show(self, monitor: Monitor) -> None:
         """Draw the chosen view."""
         self._monitor = monitor
-        seen = monitor.seen
+        seen = monitor.predictions
         if seen is None or monitor.begun is None:
             return
         views = _views(seen)
@@ -72,7 +72,7 @@ class ModelPanel(Panel, can_focus=True):
         self._drawn = drawn
         titles = [f"▸{name}" if number == self._view else name for number, name in enumerate(names)]
         self.border_title = f"8 {' │ '.join(titles)} (← →)"
-        self.border_subtitle = f"{seen.part}, step {monitor.seen_at:,}"
+        self.border_subtitle = f"{seen.part}, step {monitor.predicted_at:,}"
         self.query_one("#picture", Static).update(views[names[self._view]](self, monitor, seen))
 
     def action_view(self, by: int) -> None:
@@ -102,7 +102,7 @@ class ModelPanel(Panel, can_focus=True):
         return Color.parse(self.app.theme_variables["surface"]).rgb
 
 
-def _views(seen: Seen) -> dict[str, Drawn]:
+def _views(seen: Predictions) -> dict[str, Drawn]:
     views: dict[str, Drawn] = {}
     if seen.boundary is not None:
         views["Border"] = _boundary
@@ -119,7 +119,7 @@ def _views(seen: Seen) -> dict[str, Drawn]:
     return views
 
 
-def _boundary(panel: ModelPanel, monitor: Monitor, seen: Seen) -> Text:
+def _boundary(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
     found = seen.boundary
     assert found is not None
     columns, lines = panel.room
@@ -149,7 +149,7 @@ def _plane(panel: ModelPanel, classes: np.ndarray, confidence: np.ndarray) -> Pi
     return np.asarray(np.where((classes < 0)[..., None], 90, painted).round(), np.uint8)
 
 
-def _fit(panel: ModelPanel, monitor: Monitor, seen: Seen) -> Text:
+def _fit(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
     fit = seen.fit
     assert fit is not None
     columns, lines = panel.room
@@ -197,7 +197,7 @@ def _tiles(panel: ModelPanel, tiles: list[list[Text]], width: int) -> Text:
     return text
 
 
-def _examples(panel: ModelPanel, seen: Seen, shown: Shown | None) -> Text:
+def _examples(panel: ModelPanel, seen: Predictions, shown: Shown | None) -> Text:
     if shown is None or not len(shown.truth):
         return Text("  None of those looked at is wrong.", "italic")
     width = max(seen.image[1], 9)
@@ -211,14 +211,14 @@ def _examples(panel: ModelPanel, seen: Seen, shown: Shown | None) -> Text:
     return _tiles(panel, tiles, width)
 
 
-def _filters(panel: ModelPanel, monitor: Monitor, seen: Seen) -> Text:
+def _filters(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
     assert seen.filters is not None
     width = max(seen.image[1], 4)
     tiles = [[*_picture(panel, unit, signed=True), Text(f"{number}", "dim")] for number, unit in enumerate(seen.filters, start=1)]
     return _tiles(panel, tiles, width)
 
 
-def _confusion(panel: ModelPanel, monitor: Monitor, seen: Seen) -> Text:
+def _confusion(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
     found = seen.confusion
     assert found is not None
     names = [clean(name, 6) for name in seen.class_names]
@@ -240,7 +240,7 @@ def _confusion(panel: ModelPanel, monitor: Monitor, seen: Seen) -> Text:
     return text
 
 
-def _layers(panel: ModelPanel, monitor: Monitor, seen: Seen) -> Text:
+def _layers(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
     """Shapes are those of the course, rows for the units of the layer before."""
     begun, evaluated = monitor.begun, monitor.evaluated
     assert begun is not None

@@ -19,9 +19,9 @@ class TimelinePanel(Panel):
 
     TITLE = "5 Timeline"
     HELP = (
-        "Every edit with the step after which it was taken; it bites at the next step. ↶ took another edit back, ✗ is a stop of "
-        "the guard, ✎ a note. n writes a note on the line under the cursor. Preset, seed and this list make the run: `workbench "
-        "replay` trains it again and compares every hash; w turns it into a preset that makes the edits by itself."
+        "Every edit with the step after which it was taken; it applies at the next step. ↶ took another edit back, ✗ is a stop "
+        "of the guard, ✎ a note. n writes a note on the line under the cursor. Preset, seed and this list make the run: "
+        "`workbench replay` trains it again and compares every hash; w turns it into a preset that makes the edits by itself."
     )
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -13,10 +13,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
-from workbench.engine.batchnorm_inspection import Normalization, drift
+from workbench.engine.batchnorm_inspection import BatchNormInspection, drift
 from workbench.engine.events import BatchNormStatistics, Evaluated
 from workbench.files.text import clean
-from workbench.protocol.requests import NORMALIZATION
+from workbench.protocol.requests import BATCHNORM
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.monitor import Monitor
@@ -52,7 +52,7 @@ class UnitsPanel(Panel):
     """The units of one layer, sorted by any column; below, what only a look at the data tells."""
 
     TITLE = "7 Batch norm"
-    NEEDS = NORMALIZATION
+    NEEDS = BATCHNORM
     HELP = (
         "Every unit of one layer: μ and σ² of the last mini-batch, their running averages, γ, β, and how each went over the last "
         "evaluations (~). ← → choose the layer, o the column that sorts (a click on its head too), ↑ ↓ a unit, which is followed "
@@ -141,7 +141,7 @@ class UnitsPanel(Panel):
 
     def _figures(self, monitor: Monitor) -> Text:
         text = Text()
-        found = monitor.normalization
+        found = monitor.batchnorm
         if found is not None:
             _gap(text, found)
             _noise(text, found, self._layer)
@@ -180,7 +180,7 @@ class UnitsPanel(Panel):
             self.show(self._monitor)
 
 
-def _gap(text: Text, found: Normalization) -> None:
+def _gap(text: Text, found: BatchNormInspection) -> None:
     gap = found.gap
     difference = gap.running_cost - gap.batch_cost
     text.append("test time ", "bold")
@@ -190,7 +190,7 @@ def _gap(text: Text, found: Normalization) -> None:
     )
 
 
-def _noise(text: Text, found: Normalization, layer: int) -> None:
+def _noise(text: Text, found: BatchNormInspection, layer: int) -> None:
     noise = found.noise
     text.append("noise of μ, σ² ", "bold")
     measured = zip(noise.sizes.tolist(), noise.mean[layer].tolist(), noise.variance[layer].tolist(), strict=True)

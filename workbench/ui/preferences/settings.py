@@ -256,7 +256,7 @@ def read_layout(path: Path) -> tuple[Layout, tuple[str, ...]]:
     values: dict[str, Any] = {}
     for name, rule in _RULES.items():
         if name in table:
-            value = rule.take(table[name])
+            value = rule.read(table[name])
             if value is None:
                 reader.wrong(name, f"{shown(table[name])}: expected {rule.expected}")
             else:
@@ -272,9 +272,9 @@ def write_layout(path: Path, layout: Layout) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What a field takes: `take` gives the value as the field has it, or `None` if it is not one."""
+    """What a field takes: `read` gives the value as the field has it, or `None` if it is not one."""
 
-    take: Callable[[object], Any]
+    read: Callable[[object], Any]
     expected: str
 
 
@@ -284,10 +284,10 @@ def _one_of(choices: tuple[str, ...]) -> _Rule:
 
 
 def _whole(low: int, high: int) -> _Rule:
-    def take(value: object) -> int | None:
+    def read(value: object) -> int | None:
         return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None
 
-    return _Rule(take, f"a whole number from {low} to {high}")
+    return _Rule(read, f"a whole number from {low} to {high}")
 
 
 def _is_name(value: object) -> bool:

@@ -20,8 +20,8 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.files.errors import InputError
 from workbench.files.text import clean
 from workbench.protocol.reports import Begun, Crashed, Refused, Remark, Report, Saved, SaveFailed
-from workbench.protocol.requests import Begin, Order, Pause, Resume, Save, TakeStep
-from workbench.runtime.connection import Engine, EngineDied
+from workbench.protocol.requests import Begin, Pause, Request, Resume, Save, TakeStep
+from workbench.runtime.connection import EngineConnection, EngineDied
 from workbench.session.format import session_to_toml
 from workbench.session.session import Note, Session
 from workbench.session.store import read_session
@@ -52,19 +52,19 @@ class EngineScreen(WorkbenchScreen):
         self._session, self._path, self._source = session, path, source
         self._rebuild = False
         self.monitor = Monitor.of(session)
-        self._engine: Engine | None = None
+        self._engine: EngineConnection | None = None
         self._leaving: str | None = None
 
     def redraw(self) -> None:
         """Let everything visible catch up with the monitor."""
 
-    def send(self, *orders: Order) -> bool:
-        """Give orders to the engine; false, and said so, where there is none."""
+    def send(self, *requests: Request) -> bool:
+        """Give requests to the engine; false, and said so, where there is none."""
         if self._engine is None:
             self.notify("There is no engine to do that.", severity="warning")
             return False
-        for order in orders:
-            self._engine.send(order)
+        for request in requests:
+            self._engine.send(request)
         return True
 
     def action_toggle_pause(self) -> None:
@@ -87,7 +87,7 @@ class EngineScreen(WorkbenchScreen):
     async def run_engine(self) -> None:
         """Own an engine process for as long as this worker lives, and post what it reports."""
         try:
-            engine = await Engine.start()
+            engine = await EngineConnection.start()
         except OSError as error:
             self.post_message(EngineLost(f"the engine could not be started: {error}"))
             return
@@ -117,7 +117,7 @@ class EngineScreen(WorkbenchScreen):
 
     @on(Reported)
     def _reported(self, message: Reported) -> None:
-        self.monitor.take(message.report, time.monotonic())
+        self.monitor.record(message.report, time.monotonic())
         self.heard(message.report)
 
     def heard(self, report: Report) -> None:

@@ -16,8 +16,8 @@ from textual.widgets import Footer, Static
 
 from workbench.files.errors import SaveError
 from workbench.files.text import clean
-from workbench.protocol.reports import Arrived, Begun, Looked, Report
-from workbench.protocol.requests import Look
+from workbench.protocol.reports import Arrived, Begun, Inspected, Report
+from workbench.protocol.requests import Inspect
 from workbench.session.session import Session
 from workbench.ui.dialogs.help import HelpScreen
 from workbench.ui.messages import Suggested
@@ -27,7 +27,7 @@ from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.preferences.settings import Layout, layout_path, write_layout
 from workbench.ui.screens.twin import TwinScreen
 from workbench.ui.screens.viewing import PANELS
-from workbench.ui.state.layout import LEFT, RIGHT, Place
+from workbench.ui.state.layout import LEFT, RIGHT, Slot
 from workbench.ui.state.monitor import STOPPED, Monitor, Phase
 from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor
@@ -82,7 +82,7 @@ class TrainingScreen(TwinScreen):
     def on_mount(self) -> None:
         """Start the engine, and redraw a few times a second."""
         self.lay_out(self._layout)
-        self.action_panel(Place.FIRST_CHART)
+        self.action_panel(Slot.FIRST_CHART)
         self.set_interval(REDRAW_SECONDS, self._redraw_next)
         self.redraw()
         self.run_engine()
@@ -127,12 +127,12 @@ class TrainingScreen(TwinScreen):
         if not wanted or monitor.begun is None or self._looking or now - self._looked < LOOK_SECONDS or state == self._seen_at:
             return
         self._seen_at, self._looked = state, now
-        self._looking = self.send(Look(wanted))
+        self._looking = self.send(Inspect(wanted))
 
     def heard(self, report: Report) -> None:
         """A look was answered: the next may be taken. Elsewhere, everything is to be looked at again."""
         super().heard(report)
-        if isinstance(report, (Looked, Begun)):
+        if isinstance(report, (Inspected, Begun)):
             self._looking = False
         if isinstance(report, (Arrived, Begun)):
             self._seen_at = None
@@ -154,7 +154,7 @@ class TrainingScreen(TwinScreen):
             share = f"{done:,} of {total:,} steps, {done / max(total, 1):.0%}"
             return f"⏪ training the way there again: {share}. space calls it off."
         if monitor.phase in STOPPED:
-            back = f" Back at step {monitor.step:,}." if monitor.back else ""
+            back = f" Back at step {monitor.step:,}." if monitor.redo_branch else ""
             return f"✗ g: α ÷ 3, what if, go on anyway, stay. {clean(monitor.trouble, 300).capitalize()}.{back}"
         if monitor.phase is Phase.LOST:
             how = "go on from the last save" if self._source is not None else "start again: nothing was saved"
@@ -191,7 +191,7 @@ class TrainingScreen(TwinScreen):
     @on(Suggested)
     def _suggested(self, message: Suggested) -> None:
         """Go to the hyperparameter that a finding is about, with the value it suggests typed in."""
-        self.action_panel(Place.HYPERPARAMETERS)
+        self.action_panel(Slot.HYPERPARAMETERS)
         self.query_one(Editor).suggest(message.name, message.value)
 
     def action_library(self) -> None:

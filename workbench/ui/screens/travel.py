@@ -21,8 +21,8 @@ from workbench.protocol.requests import (
     GoOn,
     GoTo,
     GoToBest,
-    Order,
     Redo,
+    Request,
     Resume,
     Switch,
     Undo,
@@ -118,7 +118,7 @@ class TravelScreen(EngineScreen):
     def action_go_to(self) -> None:
         """Offer what there is to do after a stop, and the places one goes back to most."""
         monitor = self.monitor
-        answers: list[tuple[Answer, tuple[Order, ...]]] = []
+        answers: list[tuple[Answer, tuple[Request, ...]]] = []
         text = f"The run stands at step {monitor.step:,} on {clean(monitor.current, 40)}."
         if monitor.phase in STOPPED and monitor.stop is not None:
             text = f"{clean(monitor.trouble, 400)}\n\n{self._where_it_is()}"
@@ -126,15 +126,20 @@ class TravelScreen(EngineScreen):
         if monitor.best is not None:
             best = f"the best so far: dev cost {monitor.best.cost:.4g} after step {monitor.best.step:,}"
             answers.append((Answer("best", "b", best), (GoToBest(),)))
-        if monitor.back:
-            answers.append((Answer("back", "p", f"the branch that was left: {clean(monitor.back, 40)}"), (Switch(monitor.back),)))
+        if monitor.redo_branch:
+            answers.append(
+                (
+                    Answer("back", "p", f"the branch that was left: {clean(monitor.redo_branch, 40)}"),
+                    (Switch(monitor.redo_branch),),
+                )
+            )
         answers.append((Answer("start", "0", "the start, step 0"), (GoTo(0),)))
 
         def chosen(answer: str | None) -> None:
             if answer == "whatif":
                 self.action_what_if()
             elif answer:
-                self.send(*next(orders for each, orders in answers if each.id == answer))
+                self.send(*next(requests for each, requests in answers if each.id == answer))
 
         title = monitor.phase.value.capitalize() if monitor.phase in STOPPED else "Go to"
         self.app.push_screen(ChoiceScreen(title, text, [each for each, _ in answers]), chosen)
@@ -148,7 +153,7 @@ class TravelScreen(EngineScreen):
             rows = f" The mini-batch was of train examples {some}{' …' if len(stop.rows) > 8 else ''} ({len(stop.rows)} in all)."
         return f"The model is as it was after step {monitor.step:,}, the last good one.{rows}"
 
-    def _after_a_stop(self) -> list[tuple[Answer, tuple[Order, ...]]]:
+    def _after_a_stop(self) -> list[tuple[Answer, tuple[Request, ...]]]:
         monitor = self.monitor
         alpha = monitor.hyperparameters.get("learning_rate", 0.0)
         assert isinstance(alpha, float)
@@ -164,7 +169,7 @@ class TravelScreen(EngineScreen):
             (Answer("", "s", "stay here"), ()),
         ]
 
-    def _undoing_a_late_edit(self) -> list[tuple[Answer, tuple[Order, ...]]]:
+    def _undoing_a_late_edit(self) -> list[tuple[Answer, tuple[Request, ...]]]:
         """The last edit may be what did the harm."""
         monitor = self.monitor
         number = undoable(tuple(monitor.edits))

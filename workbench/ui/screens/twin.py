@@ -61,7 +61,7 @@ class TwinScreen(ViewingScreen):
     @work(exclusive=True, group="twin", exit_on_error=False)
     async def _train_twin(self, twin: Session, known: Monitor, step: int) -> None:
         def heard(report: Report) -> None:
-            known.take(report, time.monotonic())
+            known.record(report, time.monotonic())
             if known is self.monitor.twin:
                 self.monitor.revision += 1
                 self._told(report, twin)

@@ -31,8 +31,8 @@ from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.panels.units import UnitsPanel
 from workbench.ui.preferences.settings import Layout
 from workbench.ui.screens.travel import TravelScreen
-from workbench.ui.state.chart_view import Axis, View
-from workbench.ui.state.layout import ABOUT, LEFT, LOWER_RIGHT, NARROW, RIGHT, Arrangement, Last, Place, arrange
+from workbench.ui.state.chart_view import Axis, ChartView
+from workbench.ui.state.layout import ABOUT, LEFT, LOWER_RIGHT, NARROW, RIGHT, Arrangement, Last, Slot, arrange
 from workbench.ui.state.quantities import QUANTITIES
 from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.cursor import StepCursor
@@ -41,7 +41,7 @@ from workbench.ui.widgets.editor import Editor
 PANELS: tuple[type[Panel], ...] = (
     HyperparameterPanel, FirstChart, SecondChart, LayersPanel, TimelinePanel, DiagnosisPanel, UnitsPanel, ModelPanel,
 )  # fmt: skip
-"""In the order of `Place`."""
+"""In the order of `Slot`."""
 WIDTHS, HEIGHTS = (24, 80), (20, 80)
 EXPORT_COLUMNS = 400
 
@@ -71,12 +71,12 @@ class ViewingScreen(TravelScreen):
         Binding("l", "log", "Logarithmic axis of the chart", show=False, id="view.log"),
     ]
 
-    panel: reactive[int] = reactive(int(Place.FIRST_CHART), init=False)
-    view: reactive[View] = reactive(View(), init=False)
+    panel: reactive[int] = reactive(int(Slot.FIRST_CHART), init=False)
+    view: reactive[ChartView] = reactive(ChartView(), init=False)
     layout_name: reactive[str] = reactive("panda", init=False)
     zoomed: reactive[bool] = reactive(False, init=False)
     _last = Last()
-    _chart: Place = Place.FIRST_CHART
+    _chart: Slot = Slot.FIRST_CHART
     _left_columns, _chart_share = 37, 62
 
     # -- the layout ---------------------------------------------------------------------------------------------------
@@ -85,8 +85,8 @@ class ViewingScreen(TravelScreen):
         """Take over a layout that was kept."""
         self._left_columns, self._chart_share = layout.left, layout.split
         self.set_reactive(ViewingScreen.layout_name, layout.preset)
-        self.view = View(axis=Axis(layout.x_axis), beta=layout.ewma_beta)
-        lower = next((place for place in LOWER_RIGHT if place.name.lower() == layout.lower), Place.LAYERS)
+        self.view = ChartView(axis=Axis(layout.x_axis), beta=layout.ewma_beta)
+        lower = next((place for place in LOWER_RIGHT if place.name.lower() == layout.lower), Slot.LAYERS)
         self._last = Last().within(layout.preset).at(lower)
         self._last = Last(self._last.lower_left, lower)
         for kind, name in zip((FirstChart, SecondChart), layout.charts, strict=False):
@@ -116,14 +116,14 @@ class ViewingScreen(TravelScreen):
     def arrangement(self) -> Arrangement:
         """What is seen now."""
         width, height = self.app.size
-        return arrange(width, height, self.layout_name, Place(self.panel), self._last, self.zoomed)
+        return arrange(width, height, self.layout_name, Slot(self.panel), self._last, self.zoomed)
 
     def _arrange(self) -> None:
         width, _ = self.app.size
         now = self.arrangement
         for name in ("wide", "compact", "narrow", "tiny"):
             self.set_class(now.name == name, f"-{name}")
-        for place in Place:
+        for place in Slot:
             self.panel_of(place).display = place in now.shown
         for side, places in (("#left", LEFT), ("#right", RIGHT)):
             self.query_one(side, Vertical).display = bool(now.shown & set(places))
@@ -138,7 +138,7 @@ class ViewingScreen(TravelScreen):
         self.call_after_refresh(self.draw_anew)
 
     def _share_heights(self, now: Arrangement) -> None:
-        charts: list[Place] = [place for place in (Place.FIRST_CHART, Place.SECOND_CHART) if place in now.shown]
+        charts: list[Slot] = [place for place in (Slot.FIRST_CHART, Slot.SECOND_CHART) if place in now.shown]
         lower = now.shown & set(LOWER_RIGHT)
         for place in charts:
             share = self._chart_share / len(charts) if lower else 50
@@ -153,7 +153,7 @@ class ViewingScreen(TravelScreen):
     def _tabs(self, now: Arrangement) -> Text:
         names = ("Hyper", "Chart", "Chart", "Layers", "Time", "Diagn", "Norm", "Model")
         text = Text(" ", no_wrap=True)
-        for place, name in zip(Place, names, strict=True):
+        for place, name in zip(Slot, names, strict=True):
             whole = self.app.size.width >= NARROW or place in now.shown
             style = Style(reverse=place in now.shown, meta={"@click": f"screen.panel({int(place)})"})
             text.append(f" {place + 1} {name} " if whole else f" {place + 1} ", style)
@@ -161,9 +161,9 @@ class ViewingScreen(TravelScreen):
 
     def watch_panel(self, number: int) -> None:
         """Show another panel where they are not all seen."""
-        place = Place(number)
+        place = Slot(number)
         self._last = self._last.at(place)
-        if place in (Place.FIRST_CHART, Place.SECOND_CHART):
+        if place in (Slot.FIRST_CHART, Slot.SECOND_CHART):
             self._chart = place
         if self.is_mounted:
             self._arrange()
@@ -179,7 +179,7 @@ class ViewingScreen(TravelScreen):
         if self.is_mounted:
             self._arrange()
 
-    def watch_view(self, view: View) -> None:
+    def watch_view(self, view: ChartView) -> None:
         """All charts show the same part."""
         for chart in self.query(ChartPanel):
             chart.view = view
@@ -200,13 +200,13 @@ class ViewingScreen(TravelScreen):
 
     def action_next_panel(self, by: int) -> None:
         """Give the keys to the panel after or before this one, among those in sight where there are several."""
-        shown = sorted(self.arrangement.shown) if self.arrangement.name == "wide" else list(Place)
-        places = shown if self.panel in shown else list(Place)
-        self.action_panel(places[(places.index(Place(self.panel)) + by) % len(places)])
+        shown = sorted(self.arrangement.shown) if self.arrangement.name == "wide" else list(Slot)
+        places = shown if self.panel in shown else list(Slot)
+        self.action_panel(places[(places.index(Slot(self.panel)) + by) % len(places)])
 
     def on_descendant_focus(self) -> None:
         """A click may have given a panel the keys."""
-        self.panel = next((int(place) for place in Place if self.panel_of(place).has_focus_within), self.panel)
+        self.panel = next((int(place) for place in Slot if self.panel_of(place).has_focus_within), self.panel)
 
     def action_zoom(self) -> None:
         """Give the present panel the whole screen, and back."""
@@ -234,7 +234,7 @@ class ViewingScreen(TravelScreen):
     def chart(self) -> ChartPanel:
         """The chart that has the keys, or had them last, of those in sight."""
         shown = self.arrangement.shown
-        place = self._chart if self._chart in shown else Place.FIRST_CHART
+        place = self._chart if self._chart in shown else Slot.FIRST_CHART
         return cast(ChartPanel, self.panel_of(place))
 
     def action_choose_quantity(self) -> None:
@@ -258,7 +258,7 @@ class ViewingScreen(TravelScreen):
         names = list(QUANTITIES)
         chart.quantity = names[(names.index(chart.quantity) + 1) % len(names)]
         if not chart.display:
-            self.panel = Place.SECOND_CHART
+            self.panel = Slot.SECOND_CHART
 
     def action_axis(self) -> None:
         """x counts steps, epochs, seconds."""

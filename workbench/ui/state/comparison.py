@@ -76,7 +76,7 @@ class Fork:
         """The cost, smoothed."""
         return smooth(self.cost, beta)[1]
 
-    def take(self, report: Report) -> None:
+    def record(self, report: Report) -> None:
         """Fold a report in."""
         match report:
             case Begun():

@@ -12,7 +12,7 @@ NARROW = 72
 LEAST_WIDTH, LEAST_HEIGHT = 40, 12
 
 
-class Place(IntEnum):
+class Slot(IntEnum):
     """The panels, by their number less one."""
 
     HYPERPARAMETERS = 0
@@ -25,15 +25,15 @@ class Place(IntEnum):
     MODEL = 7
 
 
-LEFT = (Place.HYPERPARAMETERS, Place.TIMELINE, Place.DIAGNOSIS)
-RIGHT = (Place.FIRST_CHART, Place.SECOND_CHART, Place.LAYERS, Place.UNITS, Place.MODEL)
-LOWER_LEFT = (Place.DIAGNOSIS, Place.TIMELINE)
-LOWER_RIGHT = (Place.LAYERS, Place.UNITS, Place.MODEL)
-LAYOUTS: dict[str, frozenset[Place]] = {
-    "panda": frozenset({Place.HYPERPARAMETERS, Place.TIMELINE, Place.FIRST_CHART, Place.SECOND_CHART, Place.LAYERS}),
-    "batch norm": frozenset({Place.HYPERPARAMETERS, Place.DIAGNOSIS, Place.FIRST_CHART, Place.UNITS}),
-    "diagnosis": frozenset({Place.HYPERPARAMETERS, Place.DIAGNOSIS, Place.FIRST_CHART, Place.SECOND_CHART, Place.MODEL}),
-    "minimal": frozenset({Place.FIRST_CHART}),
+LEFT = (Slot.HYPERPARAMETERS, Slot.TIMELINE, Slot.DIAGNOSIS)
+RIGHT = (Slot.FIRST_CHART, Slot.SECOND_CHART, Slot.LAYERS, Slot.UNITS, Slot.MODEL)
+LOWER_LEFT = (Slot.DIAGNOSIS, Slot.TIMELINE)
+LOWER_RIGHT = (Slot.LAYERS, Slot.UNITS, Slot.MODEL)
+LAYOUTS: dict[str, frozenset[Slot]] = {
+    "panda": frozenset({Slot.HYPERPARAMETERS, Slot.TIMELINE, Slot.FIRST_CHART, Slot.SECOND_CHART, Slot.LAYERS}),
+    "batch norm": frozenset({Slot.HYPERPARAMETERS, Slot.DIAGNOSIS, Slot.FIRST_CHART, Slot.UNITS}),
+    "diagnosis": frozenset({Slot.HYPERPARAMETERS, Slot.DIAGNOSIS, Slot.FIRST_CHART, Slot.SECOND_CHART, Slot.MODEL}),
+    "minimal": frozenset({Slot.FIRST_CHART}),
 }
 ABOUT = {
     "panda": "hyperparameters, two charts, layers, timeline: to babysit one model",
@@ -52,7 +52,7 @@ class Arrangement:
         name: `wide`, `compact`, `narrow`, or `tiny` where there is room for nothing.
     """
 
-    shown: frozenset[Place]
+    shown: frozenset[Slot]
     name: str
 
 
@@ -60,11 +60,11 @@ class Arrangement:
 class Last:
     """Which panel was last looked at: of the lower left ones, of the lower right ones, and of the whole right side."""
 
-    lower_left: Place = Place.TIMELINE
-    lower_right: Place = Place.LAYERS
-    right: Place = Place.FIRST_CHART
+    lower_left: Slot = Slot.TIMELINE
+    lower_right: Slot = Slot.LAYERS
+    right: Slot = Slot.FIRST_CHART
 
-    def at(self, panel: Place) -> Last:
+    def at(self, panel: Slot) -> Last:
         """The same when `panel` is looked at."""
         return Last(
             panel if panel in LOWER_LEFT else self.lower_left,
@@ -80,14 +80,14 @@ class Last:
         return Last(last.lower_left, last.lower_right, self.right)
 
 
-def arrange(width: int, height: int, layout: str, panel: Place, last: Last, zoomed: bool) -> Arrangement:
+def arrange(width: int, height: int, layout: str, panel: Slot, last: Last, zoomed: bool) -> Arrangement:
     """The panels for a terminal of this size, among them `panel`, the present one."""
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Arrangement(frozenset(), "tiny")
     if zoomed or width < NARROW:
         return Arrangement(frozenset({panel}), "narrow")
     if width < WIDE or height < TALL:
-        left = panel if panel in LEFT else Place.HYPERPARAMETERS
+        left = panel if panel in LEFT else Slot.HYPERPARAMETERS
         return Arrangement(frozenset({left, panel if panel in RIGHT else last.right}), "compact")
     shown = LAYOUTS[layout] | {panel}
     for slot, chosen in ((LOWER_LEFT, last.lower_left), (LOWER_RIGHT, last.lower_right)):

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from workbench.engine.batchnorm_inspection import Normalization, drift
+from workbench.engine.batchnorm_inspection import BatchNormInspection, drift
 from workbench.engine.commands import Planned
 from workbench.engine.events import (
     CommandRejected,
@@ -19,9 +19,9 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.history import PER_STEP, History, Recent, Series, StepsTaken
-from workbench.engine.predictions import Seen
+from workbench.engine.predictions import Predictions
 from workbench.hyperparameters import TABLE, Value
-from workbench.protocol.reports import Arrived, Begun, Branches, Looked, Paused, Report, Resumed, Saved, SaveFailed, Travelling
+from workbench.protocol.reports import Arrived, Begun, Branches, Inspected, Paused, Report, Resumed, Saved, SaveFailed, Travelling
 from workbench.session.session import MAIN, Best, Branch, Edit, Session
 from workbench.ui.state.clock import Clock
 
@@ -94,9 +94,9 @@ class Monitor:
     evaluated: Evaluated | None = None
     looked: deque[Evaluated] = field(default_factory=lambda: deque(maxlen=LOOKS))
     """The last evaluations, the newest at the right."""
-    normalization: Normalization | None = None
-    seen: Seen | None = None
-    seen_at: int = 0
+    batchnorm: BatchNormInspection | None = None
+    predictions: Predictions | None = None
+    predicted_at: int = 0
     """After which step the model was looked at."""
     twin: Monitor | None = None
     """The same run with batch norm where this has none, or without it where this has some."""
@@ -106,7 +106,7 @@ class Monitor:
     trouble: str = ""
     branches: dict[str, Branch] = field(default_factory=dict)
     current: str = MAIN
-    back: str = ""
+    redo_branch: str = ""
     """The branch that redo goes back to, if any."""
     curves: dict[str, dict[str, Series]] = field(default_factory=dict)
     """Cost and dev cost of the other branches."""
@@ -151,17 +151,17 @@ class Monitor:
         self.rows[name] = RowState("pending", value=value)
         self.revision += 1
 
-    def take(self, report: Report, now: float) -> None:
+    def record(self, report: Report, now: float) -> None:
         """Fold in one report, which arrived at `now` (seconds of any clock)."""
         self.revision += 1
         match report:
             case StepsTaken():
-                self.unsaved, self.back = True, ""
+                self.unsaved, self.redo_branch = True, ""
                 if self.phase in (Phase.FINISHED, *STOPPED):  # one step was ordered from there
                     self._go_on(Phase.PAUSED)
                 self.step, self.epoch, self.progress = report.step, report.epoch, report.progress
                 self.learning_rate = float(report.learning_rate[-1])
-                self.history.take(report)
+                self.history.record(report)
                 for name in PER_STEP:
                     self.recent.setdefault(name, Recent()).extend(report.step, getattr(report, name))
                 self.clock.tick(report.step, report.progress, now)
@@ -174,7 +174,7 @@ class Monitor:
                 self.evaluated = report
                 self._look_back(report)
                 if report.step > self._stood or not report.step:
-                    self.history.take(report)
+                    self.history.record(report)
                     if report.dev is not None and report.dev.cost < (self.best.cost if self.best is not None else math.inf):
                         self.best = Best(report.step, report.dev.cost)
             case HyperparameterChanged():
@@ -213,11 +213,11 @@ class Monitor:
                 least = f"least, {report.cost:.4g}, at step {report.best:,}" if math.isfinite(report.cost) else "never finite"
                 self.trouble = f"after step {report.step:,}: the dev cost was {least}"
                 self._tell_once(Entry(report.step, GUARD, f"stopped early: the best is that of step {report.best:,}"))
-            case Looked():
-                if report.normalization is not None:
-                    self.normalization = report.normalization
-                if report.seen is not None:
-                    self.seen, self.seen_at = report.seen, report.step
+            case Inspected():
+                if report.batchnorm is not None:
+                    self.batchnorm = report.batchnorm
+                if report.predictions is not None:
+                    self.predictions, self.predicted_at = report.predictions, report.step
             case Saved():
                 self.unsaved = False
             case SaveFailed():
@@ -266,7 +266,7 @@ class Monitor:
         self.history, self.recent = History(), {}
         self.history.series.update((name, series.truncated(place.step)) for name, series in own.items())
         self.looked = deque((each for each in self.looked if each.step <= place.step), maxlen=LOOKS)
-        self.normalization = self.seen = None
+        self.batchnorm = self.predictions = None
         if self.begun is not None:
             batch_size = self.hyperparameters["batch_size"]
             assert isinstance(batch_size, int)
@@ -287,11 +287,11 @@ class Monitor:
             if left in self.branches and left not in self.compared and not _ends_in_a_stop(self.branches[left]):
                 self.compared = (*self.compared, left)
         self.compared = tuple(name for name in self.compared if name in self.branches and name != self.current)
-        self.back, self.travelling = report.back, None
+        self.redo_branch, self.travelling = report.redo_branch, None
         self._read_branch(self.branches[report.current])
 
     def _changed(self, report: HyperparameterChanged) -> None:
-        self.unsaved, self.back = True, ""
+        self.unsaved, self.redo_branch = True, ""
         self.rows[report.name] = RowState("applied", report.step, report.new, report.effect)
         base, dot, layer = report.name.partition(".")
         if dot:
@@ -324,7 +324,7 @@ class Monitor:
     @property
     def reach(self) -> int:
         """The last step one can go to from here: further on where a branch was just left."""
-        return max(self.step, self.branches[self.back].step) if self.back in self.branches else self.step
+        return max(self.step, self.branches[self.redo_branch].step) if self.redo_branch in self.branches else self.step
 
     @property
     def steps_per_second(self) -> float:

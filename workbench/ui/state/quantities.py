@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from workbench.engine.history import Curve, Series
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE, Bites, Kind, Value
+from workbench.hyperparameters import TABLE, Applies, Kind, Value
 from workbench.nn.ewma import smooth
 from workbench.session.branches import parting
-from workbench.ui.state.chart_view import View
+from workbench.ui.state.chart_view import ChartView
 from workbench.ui.state.monitor import Monitor, symbol
 from workbench.ui.state.palette import Hue, branch_hue, branch_marker, layer_hue, layer_marker, lowered
 from workbench.ui.widgets.chart import Line
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 class Frame:
     """What part of a run is drawn, and into how many columns."""
 
-    view: View
+    view: ChartView
     first: int
     last: int
     columns: int
@@ -93,7 +93,7 @@ def _band(curve: Curve) -> Line:
     return _line(np.repeat(curve.step, 2), y, "·", Hue.GREY, curve.bad)
 
 
-def _average(curve: Curve, view: View) -> Floats:
+def _average(curve: Curve, view: ChartView) -> Floats:
     """The exponentially weighted average; a bucket's count says how many steps it weighs."""
     biased, corrected = smooth(curve.mean, view.beta, curve.count)
     return corrected if view.corrected else biased
@@ -112,12 +112,12 @@ def _smoothed(monitor: Monitor, name: str, frame: Frame) -> Line:
     return _line(full.step[here], average[here], "braille", Hue.BLUE, gaps)
 
 
-def _memory(view: View) -> int:
+def _memory(view: ChartView) -> int:
     """Of how many steps an average still knows something."""
     return round(8 / (1 - view.beta))
 
 
-def _ewma(view: View) -> str:
+def _ewma(view: ChartView) -> str:
     kind = "corrected" if view.corrected else "biased"
     return f"━ EWMA β {view.beta:g} ≈ last {round(1 / (1 - view.beta)):,} steps, {kind}"
 
@@ -283,7 +283,7 @@ def _number(value: Value) -> float:
 def _settings() -> Iterable[tuple[str, Quantity]]:
     """Every number that can be edited while it trains, but α, which has a chart of what is in force."""
     for name, spec in TABLE.items():
-        if spec.bites is Bites.STEP and spec.kind in (Kind.REAL, Kind.INTEGER) and name != "learning_rate":
+        if spec.applies is Applies.STEP and spec.kind in (Kind.REAL, Kind.INTEGER) and name != "learning_rate":
             greek = f" {spec.symbol}" if spec.symbol and not spec.symbol.isascii() else ""
             yield name, Quantity(f"{name.replace('_', ' ').capitalize()}{greek}", "", _value(name))
 

@@ -122,7 +122,7 @@ def reading(monitor: Monitor, step: int) -> Text:
     """What the curves say at a step, the keys first: they are needed where there is little room."""
     text = Text(" ", no_wrap=True, overflow="ellipsis")
     text.append(f"◂ step {step:,} of {monitor.reach:,} ▸", "reverse bold")
-    series = monitor.history.series if step <= monitor.step else monitor.curves.get(monitor.back, {})
+    series = monitor.history.series if step <= monitor.step else monitor.curves.get(monitor.redo_branch, {})
     text.append("  Enter goes there, Esc leaves; ← → , . b", "dim")
     for name, label in (("cost", "cost"), ("dev_cost", "dev"), ("dev_error", "dev error"), ("learning_rate", "α")):
         value = at(series[name], step) if name in series else math.nan

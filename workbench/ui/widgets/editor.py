@@ -90,9 +90,7 @@ class Editor(ScrollView, can_focus=True):
         """The name under the cursor."""
         return self._rows[self._cursor].name
 
-    def tell(
-        self, values: Mapping[str, Value], states: Mapping[str, RowState], unused: frozenset[str], alpha_now: str
-    ) -> None:
+    def tell(self, values: Mapping[str, Value], states: Mapping[str, RowState], unused: frozenset[str], alpha_now: str) -> None:
         """What is applied, how the edits stand, which rows have no effect now, and the scheduled learning rate."""
         layers = values.get("keep_prob", ())
         rows = rows_for(len(layers) if isinstance(layers, tuple) else 0)
