@@ -17,6 +17,7 @@ PROCESSES = {"asyncio", "multiprocessing", "subprocess", "threadpoolctl"}
 COMMAND = {"click"}
 # What no module of a floor may load, in an interpreter that has loaded nothing else of ours.
 WITHOUT = {
+    "workbench.spec": SCREEN | FILES | PROCESSES | COMMAND | {"numpy"},
     "workbench.hyperparameters": SCREEN | FILES | PROCESSES | COMMAND | {"numpy"},
     "workbench.nn.network": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.optim.usage": SCREEN | FILES | PROCESSES | COMMAND,

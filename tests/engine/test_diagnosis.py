@@ -15,11 +15,12 @@ from workbench.engine.diagnosis import Facts, Finding, Level, diagnose, gaps
 from workbench.engine.events import Evaluated, Histogram, LayerStatistics, Score
 from workbench.engine.history import History, StepsTaken
 from workbench.engine.trainer import Until
-from workbench.hyperparameters import TABLE, Hyperparameters, Value
+from workbench.hyperparameters import TABLE, Hyperparameters
 from workbench.optim.usage import unused_because
 from workbench.run.run import Run, scripted
 from workbench.session.preset import load_preset
 from workbench.session.session import Session
+from workbench.spec import Value
 
 NOTHING = Histogram(0.0, 1.0, np.zeros(4, np.int64))
 DEFAULTS = dataclasses.replace(Hyperparameters(), keep_prob=(1.0, 1.0))

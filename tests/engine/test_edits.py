@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Trainer, Until
-from workbench.hyperparameters import TABLE, Applies, Hyperparameters, Kind
+from workbench.hyperparameters import TABLE, Hyperparameters
 from workbench.run.run import new_trainer, scripted
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session
+from workbench.spec import Applies, Kind
 
 MakeTrainer = Callable[..., Trainer]
 

@@ -26,7 +26,6 @@ from workbench.engine.events import (
 )
 from workbench.engine.history import StepsTaken
 from workbench.engine.predictions import Boundary, Confusion, Fit, Predictions, Shown
-from workbench.hyperparameters import Value
 from workbench.protocol.reports import (
     Arrived,
     Begun,
@@ -74,6 +73,7 @@ from workbench.protocol.requests import (
 )
 from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS, Codec
 from workbench.session.session import Best, Branch, Edit, Mark, Note, Result, Stop
+from workbench.spec import Value
 
 NAN = float("nan")
 ROW = np.array([0.5, -1.5], np.float32)

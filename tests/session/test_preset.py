@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.files.errors import MOST_PROBLEMS, InputError
-from workbench.hyperparameters import SECTIONS, TABLE, InvalidValue, Kind, Spec, UnknownName
+from workbench.hyperparameters import SECTIONS, TABLE
 from workbench.session import preset as presets
 from workbench.session.preset import Preset, find_presets, load_preset, parse_preset, preset_to_table, read_preset
+from workbench.spec import InvalidValue, Kind, Spec, UnknownName
 
 HIDDEN = "expected a whole number at least 1 and at most 8,192, or a list of them, one for each hidden layer"
 

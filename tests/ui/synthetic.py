@@ -11,8 +11,9 @@ import numpy as np
 
 from workbench.engine.events import BatchNormStatistics, Evaluated, Histogram, LayerStatistics, Score
 from workbench.engine.history import History, StepsTaken
-from workbench.hyperparameters import Hyperparameters, Value, assign
+from workbench.hyperparameters import Hyperparameters, assign
 from workbench.protocol.reports import Begun, SeriesSent
+from workbench.spec import Value
 from workbench.ui.state.monitor import Monitor
 
 TRAIN_EXAMPLES = 1280

@@ -12,7 +12,8 @@ from synthetic import begun, steps, trained
 from textual.pilot import Pilot
 
 from workbench.engine.events import CommandRejected, HyperparameterChanged
-from workbench.hyperparameters import TABLE, Value
+from workbench.hyperparameters import TABLE
+from workbench.spec import Value
 from workbench.ui.panels.hyperparameters import HyperparameterPanel
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.widgets.editor import Editor, rows_for

@@ -33,12 +33,13 @@ from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import CheckpointError, InputError, SaveError, suggestion
 from workbench.files.lock import SessionLock
 from workbench.files.text import clean
-from workbench.hyperparameters import Applies, InvalidValue, UnknownName, Value, find
+from workbench.hyperparameters import find
 from workbench.run.run import CannotFollow, Run, scripted
 from workbench.session.opening import Opened
 from workbench.session.preset import Preset
 from workbench.session.session import Result, Score, Session
 from workbench.session.store import remove_leftovers
+from workbench.spec import Applies, InvalidValue, UnknownName, Value
 
 AUTOSAVE_SECONDS = 10.0
 """How often a run that is to be saved is saved on the way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from workbench.hyperparameters import Value
+from workbench.spec import Value
 
 
 @dataclass(frozen=True, slots=True)

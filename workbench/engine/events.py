@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.hyperparameters import Value
+from workbench.spec import Value
 
 Vector = NDArray[np.floating]
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from workbench.engine.events import Evaluated
 from workbench.engine.history import History
-from workbench.hyperparameters import TABLE, InvalidValue, Value
+from workbench.hyperparameters import TABLE
+from workbench.spec import InvalidValue, Value
 
 EARLY = 50
 """Steps before which error rates and curves say nothing yet."""

@@ -40,23 +40,13 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.state import Snapshot, State
-from workbench.hyperparameters import (
-    Applies,
-    Architecture,
-    DataSettings,
-    Hyperparameters,
-    InvalidValue,
-    UnknownName,
-    assign,
-    conflicts,
-    find,
-    get,
-)
+from workbench.hyperparameters import Architecture, DataSettings, Hyperparameters, assign, conflicts, find, get
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES
 from workbench.optim.penalties import add_penalty_gradients, clip, norm, penalty
 from workbench.optim.schedules import learning_rate
 from workbench.optim.usage import unused_because
+from workbench.spec import Applies, InvalidValue, UnknownName
 
 RUINED = 10.0
 """Weights with which the cost is so many times its average are not worth going on with."""

@@ -17,8 +17,8 @@ from workbench.engine.events import (
 )
 from workbench.engine.history import Floats, StepsTaken
 from workbench.engine.predictions import Predictions
-from workbench.hyperparameters import Value
 from workbench.session.session import Branch
+from workbench.spec import Value
 
 
 @dataclass(frozen=True, slots=True)

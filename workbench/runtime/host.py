@@ -21,7 +21,6 @@ from workbench.engine.commands import Command, SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, HyperparameterChanged, StoppedEarly
 from workbench.engine.trainer import Until
 from workbench.files.errors import CheckpointError, InputError
-from workbench.hyperparameters import Value
 from workbench.protocol.reports import (
     Arrived,
     Begun,
@@ -62,6 +61,7 @@ from workbench.runtime.operations import CalledOff, carry_out
 from workbench.session.format import parse_session
 from workbench.session.store import read_session
 from workbench.session.timeline import redoable, taking_back, undoable
+from workbench.spec import Value
 
 FLUSH_SECONDS = 0.1
 """How often the app hears of steps."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from workbench.files.errors import InputError, Problems
 from workbench.files.text import clean
 from workbench.files.toml import Reader, Table, parse_toml, shown, write_keys, write_table
-from workbench.hyperparameters import TABLE, InvalidValue, assign
+from workbench.hyperparameters import TABLE, assign
 from workbench.session.plan import live, value_of
 from workbench.session.preset import Preset, preset_from, preset_to_table
 from workbench.session.session import (
@@ -30,6 +30,7 @@ from workbench.session.session import (
     Session,
     Stop,
 )
+from workbench.spec import InvalidValue
 
 HEADING = "# A session of Workbench: the preset, the seed and the edits that the run can be repeated from.\n"
 MAX_NAME = 255

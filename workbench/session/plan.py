@@ -10,7 +10,8 @@ from typing import Any
 
 from workbench.engine.commands import Planned
 from workbench.files.toml import Reader, shown
-from workbench.hyperparameters import Applies, InvalidValue, Spec, UnknownName, Value, find
+from workbench.hyperparameters import find
+from workbench.spec import Applies, InvalidValue, Spec, UnknownName, Value
 
 
 def plan_from(reader: Reader) -> tuple[Planned, ...]:

@@ -20,21 +20,9 @@ from workbench.engine.commands import Planned
 from workbench.files.errors import InputError, Problems
 from workbench.files.text import clean
 from workbench.files.toml import Reader, Table, parse_toml, read_bounded, write_keys, write_table
-from workbench.hyperparameters import (
-    SECTIONS,
-    TABLE,
-    Architecture,
-    DataSettings,
-    Hyperparameters,
-    InvalidValue,
-    Scalar,
-    UnknownName,
-    Value,
-    assign,
-    conflicts,
-    find,
-)
+from workbench.hyperparameters import SECTIONS, TABLE, Architecture, DataSettings, Hyperparameters, assign, conflicts, find
 from workbench.session.plan import check_value, plan_from, plan_to_tables
+from workbench.spec import InvalidValue, Scalar, UnknownName, Value
 
 MAX_BYTES = 256 * 2**10
 MAX_TITLE = 200

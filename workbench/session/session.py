@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.engine.events import Score as Score
-from workbench.hyperparameters import Value
 from workbench.session.preset import Preset
+from workbench.spec import Value
 
 # The version of the file form; a reader refuses any other.
 FORMAT = 2

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:  # the first frame does not wait for what these import
-    from workbench.hyperparameters import Value
     from workbench.protocol.reports import Report
     from workbench.session.opening import Opened
+    from workbench.spec import Value
 
 
 class Reported(Message):

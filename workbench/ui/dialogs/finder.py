@@ -16,10 +16,11 @@ from textual.widgets import Footer, Input, Static
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.rate_finder import BETA
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE, InvalidValue
+from workbench.hyperparameters import TABLE
 from workbench.nn.ewma import smooth
 from workbench.protocol.reports import RateFound, RateTried, Refused, Report
 from workbench.protocol.requests import Adopt, FindRate
+from workbench.spec import InvalidValue
 from workbench.ui.dialogs.fork import ForkScreen
 from workbench.ui.state.monitor import shown
 from workbench.ui.state.palette import Hue

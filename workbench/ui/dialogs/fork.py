@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from workbench.hyperparameters import Value
 from workbench.protocol.reports import Exported, Report, SaveFailed
 from workbench.protocol.requests import Adopt, Export
 from workbench.runtime.forks import Forks
+from workbench.spec import Value
 from workbench.ui.screens.screen import SettlingScreen
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import DataTable, Footer, Input, Static
 
 from workbench.files.text import clean
-from workbench.hyperparameters import Value
 from workbench.protocol.reports import Report
 from workbench.protocol.requests import Adopt
+from workbench.spec import Value
 from workbench.ui.dialogs.fork import ForkScreen
 from workbench.ui.state.comparison import CannotFork, Changes, Fork, difference, gap_curve, parse_forks
 from workbench.ui.state.monitor import shown, symbol

@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from workbench.files.text import clean
-from workbench.hyperparameters import Hyperparameters, Scale, Value, find
+from workbench.hyperparameters import Hyperparameters, find
 from workbench.optim.optimizers import OPTIMIZERS
 from workbench.optim.schedules import SCHEDULES
 from workbench.optim.usage import unused_because
+from workbench.spec import Scale, Value
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.monitor import Monitor, shown
 from workbench.ui.widgets.editor import Editor

@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged
 from workbench.files.text import clean
-from workbench.hyperparameters import Value
 from workbench.protocol.reports import Exported, Report
 from workbench.protocol.requests import (
     Adopt,
@@ -30,6 +29,7 @@ from workbench.protocol.requests import (
 )
 from workbench.session.session import Branch
 from workbench.session.timeline import hyperparameters_at, place_before, undoable
+from workbench.spec import Value
 from workbench.ui.dialogs.branches import BranchesScreen
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.dialogs.finder import FinderScreen

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Finished, StoppedEarly
 from workbench.engine.history import StepsTaken
-from workbench.hyperparameters import InvalidValue, UnknownName, Value, find
+from workbench.hyperparameters import find
 from workbench.nn.ewma import smooth
 from workbench.protocol.reports import Begun, Refused, Report
+from workbench.spec import InvalidValue, UnknownName, Value
 
 MOST = 8
 Changes = tuple[SetHyperparameter, ...]

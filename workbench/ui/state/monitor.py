@@ -20,9 +20,10 @@ from workbench.engine.events import (
 )
 from workbench.engine.history import PER_STEP, History, Recent, Series, StepsTaken
 from workbench.engine.predictions import Predictions
-from workbench.hyperparameters import TABLE, Value
+from workbench.hyperparameters import TABLE
 from workbench.protocol.reports import Arrived, Begun, Branches, Inspected, Paused, Report, Resumed, Saved, SaveFailed, Travelling
 from workbench.session.session import MAIN, Best, Branch, Edit, Session
+from workbench.spec import Value
 from workbench.ui.state.clock import Clock
 
 

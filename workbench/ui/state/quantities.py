@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from workbench.engine.history import Curve, Series
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE, Applies, Kind, Value
+from workbench.hyperparameters import TABLE
 from workbench.nn.ewma import smooth
 from workbench.session.branches import parting
+from workbench.spec import Applies, Kind, Value
 from workbench.ui.state.chart_view import ChartView
 from workbench.ui.state.monitor import Monitor, symbol
 from workbench.ui.state.palette import Hue, branch_hue, branch_marker, layer_hue, layer_marker, lowered

@@ -19,7 +19,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE, InvalidValue, Kind, Spec, Value, find
+from workbench.hyperparameters import TABLE, find
+from workbench.spec import InvalidValue, Kind, Spec, Value
 from workbench.ui.messages import Edited
 from workbench.ui.state.monitor import RowState, shown
 
