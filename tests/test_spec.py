@@ -357,3 +357,76 @@ def test_choices_go_round_and_flags_flip() -> None:
     assert row.stepped(row.stepped("adam", -1), +1) == "adam"
     assert TABLE["normalize"].stepped(True, -1) is False
     assert TABLE["normalize"].stepped(False, -1) is True
+
+
+# Texts and paths ---------------------------------------------------------------------------------------------------
+
+TARGET = Spec(name="target", section="data", kind=Kind.TEXT, default="", help="The column to predict.")
+FILE = Spec(name="file", section="data", kind=Kind.PATH, default="", longest=4096, help="Where the examples are.")
+WORDS = pytest.mark.parametrize("row", [TARGET, FILE], ids=lambda row: row.name)
+
+
+@WORDS
+@pytest.mark.parametrize("value", ["", "species", "iris.csv", "/data/größer α/iris.csv", "x2", "/3", "[a]", "a,b", "true", " a "])
+def test_a_text_and_a_path_are_taken_as_they_are(row: Spec, value: str) -> None:
+    assert row.check(value) == value
+    assert row.check(row.default) == row.default
+
+
+def test_it_is_said_which_of_the_two_is_expected() -> None:
+    assert (TARGET.expected, FILE.expected) == ("a text", "the path of a file")
+
+
+@WORDS
+@pytest.mark.parametrize("value", [0, 1.5, True, None, b"iris.csv", ["species"], ("a", "b"), {"a": 1}])
+def test_what_is_no_text_is_refused_where_one_is_expected(row: Spec, value: object) -> None:
+    with pytest.raises(InvalidValue, match=rf": expected {row.expected}$"):
+        row.check(value)
+
+
+@WORDS
+def test_a_text_has_a_greatest_length(row: Spec) -> None:
+    assert row.check("x" * row.longest) == "x" * row.longest
+    with pytest.raises(InvalidValue) as error:
+        row.check("x" * (row.longest + 1))
+    assert str(error.value) == f"'{'x' * 56}...: expected {row.expected}, no longer than {row.longest:,} characters"
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x9b"])
+def test_a_path_has_no_control_characters_but_a_column_may_be_called_anything(character: str) -> None:
+    assert TARGET.check(f"a{character}b") == f"a{character}b"
+    with pytest.raises(InvalidValue) as error:
+        FILE.check(f"a{character}b")
+    assert str(error.value) == f"{f'a{character}b'!r}: expected the path of a file, without control characters"
+    assert str(error.value).isprintable()
+
+
+@WORDS
+def test_a_text_can_be_saved_as_utf_8(row: Spec) -> None:
+    with pytest.raises(InvalidValue) as error:
+        row.check("caf\udce9.csv")
+    assert str(error.value) == rf"'caf\udce9.csv': expected {row.expected}, in UTF-8"
+
+
+@WORDS
+@pytest.mark.parametrize("text", ["iris.csv", "  iris.csv ", "x2", "/3", "64,32", "[a]", ""])
+def test_what_a_person_types_is_the_text_without_spaces_around(row: Spec, text: str) -> None:
+    assert row.parse(text) == row.parse(text, "before") == text.strip()
+
+
+@WORDS
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(text=st.text(max_size=300))
+def test_any_text_that_is_typed_is_a_value_or_an_error(row: Spec, text: str) -> None:
+    try:
+        value = row.parse(text, row.default)
+    except InvalidValue:
+        return
+    assert isinstance(value, str)
+    assert row.check(value) == value == text.strip()
+    assert value.encode().decode() == value
+
+
+@WORDS
+def test_a_text_has_no_next_value(row: Spec) -> None:
+    assert row.stepped("iris.csv", +1) == row.stepped("iris.csv", -1) == "iris.csv"

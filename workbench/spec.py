@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
@@ -17,12 +19,18 @@ Value = Scalar | tuple[float | int, ...]
 
 
 class Kind(StrEnum):
-    """What values of a hyperparameter are."""
+    """What values of a hyperparameter are.
+
+    Texts and paths are for what only a user's own data can say: the file it is in, the column that is the target. An empty
+    one says that none is named; whether one must be is for the whole section to say.
+    """
 
     REAL = "number"
     INTEGER = "whole number"
     CHOICE = "choice"
     FLAG = "true or false"
+    TEXT = "text"
+    PATH = "path"
 
 
 class Scale(StrEnum):
@@ -52,6 +60,12 @@ class UnknownName(LookupError):
 _TIDY = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _NEAREST_TO_ONE = 1e-9
 """How near to 1 the editor's steps go on the scale of 1 - x."""
+# By Unicode category. A lone surrogate has no place in UTF-8, so it could be neither saved nor sent; a column may be called
+# anything else, a file whose name breaks a line may not be named.
+_REFUSED: Mapping[Kind, tuple[tuple[str, str], ...]] = {
+    Kind.TEXT: (("Cs", "in UTF-8"),),
+    Kind.PATH: (("Cs", "in UTF-8"), ("Cc", "without control characters")),
+}
 _RELATIVE = re.compile(r"\s*([x×*/])\s*(.+)")
 
 
@@ -61,7 +75,7 @@ class Spec:
 
     `priority` is the course's order of tuning: 1 first (the learning rate), then 2 and 3; 4 is almost never
     tuned. `per_layer` values are tuples, one element for each hidden layer, edited together by `name` or
-    one at a time by `name.LAYER`, counted from 1.
+    one at a time by `name.LAYER`, counted from 1. `longest` is how many characters a text or a path may have.
     """
 
     name: str = ""
@@ -80,6 +94,7 @@ class Spec:
     choices: tuple[str, ...] = ()
     per_layer: bool = False
     zero_is_off: bool = False
+    longest: int = 200
     help: str = ""
 
     @property
@@ -89,6 +104,10 @@ class Spec:
             return "one of " + ", ".join(self.choices)
         if self.kind is Kind.FLAG:
             return "true or false"
+        if self.kind is Kind.TEXT:
+            return "a text"
+        if self.kind is Kind.PATH:
+            return "the path of a file"
         ends = []
         if self.low != -math.inf:
             ends.append(f"{'above' if self.low_open else 'at least'} {_shown(self.low)}")
@@ -113,6 +132,8 @@ class Spec:
             if isinstance(value, bool):
                 return value
             raise self._invalid(value)
+        if self.kind in _REFUSED:
+            return self._check_text(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self._invalid(value)
         if self.kind is Kind.INTEGER:
@@ -131,6 +152,17 @@ class Spec:
             raise self._invalid(value)
         return number
 
+    def _check_text(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise self._invalid(value)
+        if len(value) > self.longest:
+            raise self._invalid(value, f", no longer than {self.longest:,} characters")
+        categories = set(map(unicodedata.category, value))
+        for refused, wanted in _REFUSED[self.kind]:
+            if refused in categories:
+                raise self._invalid(value, f", {wanted}")
+        return value
+
     def _invalid(self, value: object, more: str = "") -> InvalidValue:
         try:
             shown = repr(value) if isinstance(value, str) else str(value).lower()
@@ -140,7 +172,10 @@ class Spec:
         return InvalidValue(f"{shown}: expected {self.expected}{more}")
 
     def parse(self, text: str, current: Value | None = None) -> Value:
-        """Read what a person typed: `0.003`, `3e-4`, `adam`, `true`, `64,32`; with `current` also `x0.5` and `/3`."""
+        """Read what a person typed: `0.003`, `3e-4`, `adam`, `true`, `64,32`; with `current` also `x0.5` and `/3`.
+
+        Spaces at the ends are not part of it, of a text neither.
+        """
         text = text.strip()
         if self.per_layer and ("," in text or text.startswith("[") or not text):
             parts = [part for part in text.strip("[]").split(",") if part.strip()]
@@ -152,7 +187,7 @@ class Spec:
 
     def _parse_scalar(self, text: str, current: Scalar | None) -> Scalar:
         text = text.strip()
-        if self.kind is Kind.CHOICE:
+        if self.kind is Kind.CHOICE or self.kind in _REFUSED:
             return text
         if self.kind is Kind.FLAG:
             flags = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
@@ -184,11 +219,16 @@ class Spec:
             raise self._invalid(text) from None
 
     def stepped(self, value: Scalar, direction: int) -> Scalar:
-        """The next value up (+1) or down (-1) on the hyperparameter's own scale, kept inside its range."""
+        """The next value up (+1) or down (-1) on the hyperparameter's own scale, kept inside its range.
+
+        A text or a path has no next one, and stays.
+        """
         if self.kind is Kind.CHOICE:
             return self.choices[(self.choices.index(str(value)) + direction) % len(self.choices)]
         if self.kind is Kind.FLAG:
             return not value
+        if self.kind in _REFUSED:
+            return value
         assert isinstance(value, (int, float))
         if self.kind is Kind.INTEGER:
             # In whole numbers throughout: a seed has more digits than a float.
