@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from workbench.hyperparameters import SECTIONS, TABLE, Architecture, DataSettings, Hyperparameters, assign, conflicts, find, get
-from workbench.spec import Applies, InvalidValue, Kind, Scale, Spec, UnknownName, Value
+from workbench.spec import Applies, InvalidValue, Kind, Scale, Search, Spec, UnknownName, Value
 
 ROWS = list(TABLE.values())
 NUMBERS = [row for row in ROWS if row.kind in (Kind.REAL, Kind.INTEGER)]
@@ -57,6 +57,44 @@ def test_tuning_order_is_that_of_the_course() -> None:
     assert [row.name for row in ROWS if row.priority == 1] == ["learning_rate"]
     assert {row.name for row in ROWS if row.priority == 2} == {"hidden", "beta1", "batch_size"}
     assert {TABLE[name].priority for name in ("beta2", "epsilon")} == {4}
+
+
+@named([row for row in NUMBERS if row.search is not None])
+def test_what_is_searched_is_legal_and_has_the_default_in_it(row: Spec) -> None:
+    assert row.search is not None
+    for end in (row.search.low, row.search.high):
+        assert row.check(end) == end
+    assert row.search.low < row.search.high
+    assert row.search.scale is row.scale
+    defaults = row.default if isinstance(row.default, tuple) else (row.default,)
+    for default in defaults:
+        assert isinstance(default, (int, float))
+        assert row.search.low <= default <= row.search.high or (default == 0 and row.zero_is_off)
+
+
+def test_the_learning_rate_is_legal_to_1e30_and_searched_from_1e_minus_4_to_1() -> None:
+    row = TABLE["learning_rate"]
+    assert row.check(1e30) == row.high == 1e30
+    assert row.search == Search(1e-4, 1, Scale.LOG)
+
+
+def test_every_number_that_decides_what_is_learned_is_searched_for() -> None:
+    searched = {row.name for row in ROWS if row.search is not None}
+    learned_by = {row.name for row in NUMBERS if row.section in ("network", "training")}
+    of_the_loop = {"epochs", "evaluate_every", "patience", "guard_factor", "guard_steps", "bayes_error"}
+    against_zero = {"epsilon", "batchnorm_epsilon"}
+    assert searched == learned_by - of_the_loop - against_zero
+
+
+def test_searches_are_those_of_the_course() -> None:
+    found = {name: TABLE[name].search for name in ("beta1", "beta2", "batch_size", "keep_prob", "label_smoothing")}
+    assert found == {
+        "beta1": Search(0.9, 0.999, Scale.ONE_MINUS_LOG),
+        "beta2": Search(0.9, 0.9999, Scale.ONE_MINUS_LOG),
+        "batch_size": Search(16, 512, Scale.LOG),
+        "keep_prob": Search(0.5, 1, Scale.LINEAR),
+        "label_smoothing": Search(0, 0.3, Scale.LINEAR),
+    }
 
 
 def test_scales_are_those_of_the_course() -> None:

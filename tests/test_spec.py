@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.hyperparameters import TABLE
-from workbench.spec import InvalidValue, Kind, Spec, Value
+from workbench.spec import InvalidValue, Kind, Scale, Search, Spec, Value
 
 ROWS = list(TABLE.values())
 NUMBERS = [row for row in ROWS if row.kind in (Kind.REAL, Kind.INTEGER)]
@@ -357,6 +357,40 @@ def test_choices_go_round_and_flags_flip() -> None:
     assert row.stepped(row.stepped("adam", -1), +1) == "adam"
     assert TABLE["normalize"].stepped(True, -1) is False
     assert TABLE["normalize"].stepped(False, -1) is True
+
+
+# Searches ----------------------------------------------------------------------------------------------------------
+
+
+def searching(low: float, high: float, scale: Scale, **spec: Any) -> Spec:
+    return Spec(**{"kind": Kind.REAL, "default": 0.5, "low": 0, "high": 1, "search": Search(low, high, scale), **spec})
+
+
+def test_a_search_may_go_from_end_to_end_of_what_is_legal() -> None:
+    assert searching(0, 1, Scale.LINEAR).search == Search(0, 1, Scale.LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "spec"),
+    [
+        (-0.1, 1, Scale.LINEAR, {}),
+        (0, 1.1, Scale.LINEAR, {}),
+        (0, 1, Scale.LINEAR, {"low_open": True}),
+        (0, 1, Scale.LINEAR, {"high_open": True}),
+        (0, math.nan, Scale.LINEAR, {}),
+        (0.5, 0.5, Scale.LINEAR, {}),
+        (0.9, 0.1, Scale.LINEAR, {}),
+        (0, 1, Scale.LOG, {}),
+        (0.5, 1, Scale.ONE_MINUS_LOG, {}),
+        (0, 0.5, Scale.LINEAR, {"kind": Kind.INTEGER, "default": 0}),
+        (0, 1, Scale.LINEAR, {"kind": Kind.FLAG, "default": False}),
+        (0, 1, Scale.LINEAR, {"kind": Kind.TEXT, "default": ""}),
+        (0, 1, Scale.LINEAR, {"kind": Kind.CHOICE, "default": "a", "choices": ("a", "b")}),
+    ],
+)
+def test_a_search_outside_what_is_legal_is_no_row(low: float, high: float, scale: Scale, spec: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"a search|expected a"):
+        searching(low, high, scale, **spec)
 
 
 # Texts and paths ---------------------------------------------------------------------------------------------------

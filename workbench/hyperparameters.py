@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from workbench.files.errors import suggestion
-from workbench.spec import Applies, InvalidValue, Kind, Scale, Spec, UnknownName, Value
+from workbench.spec import Applies, InvalidValue, Kind, Scale, Search, Spec, UnknownName, Value
 
 Section = TypeVar("Section", "DataSettings", "Architecture", "Hyperparameters")
 
 
-def _row(**spec: Any) -> Any:
-    row = Spec(**spec)
+def _row(*, search: tuple[float, float] | None = None, scale: Scale = Scale.LINEAR, **spec: Any) -> Any:
+    """A field with its row. What is searched is drawn on the row's own scale."""
+    row = Spec(scale=scale, search=search and Search(*search, scale), **spec)
     return dataclasses.field(default=row.default, metadata={"spec": row})
 
 
@@ -116,6 +117,8 @@ class Architecture:
         per_layer=True,
         priority=2,
         applies=Applies.RESET,
+        # The course draws 50 to 100 units evenly. Over six doublings, half of such draws would be above 260.
+        search=(8, 512),
         help="Units of each hidden layer; [] is logistic or softmax regression.",
     )
     activation: str = _choice(
@@ -157,6 +160,7 @@ class Architecture:
         scale=Scale.LOG,
         priority=3,
         applies=Applies.RESET,
+        search=(0.5, 2),
         help="Factor on the initializer's spread. 1.5 over 30 layers explodes, 0.5 vanishes.",
     )
 
@@ -184,6 +188,7 @@ class Hyperparameters:
         high=1e30,
         scale=Scale.LOG,
         priority=1,
+        search=(1e-4, 1),
         help="The base rate α₀; a schedule and the warm-up multiply it. The first thing to tune.",
     )
     beta1: float = _real(
@@ -194,6 +199,7 @@ class Hyperparameters:
         high_open=True,
         scale=Scale.ONE_MINUS_LOG,
         priority=2,
+        search=(0.9, 0.999),
         help="Share of the first moment kept at each step: about the last 1/(1-β₁) gradients. Momentum's β.",
     )
     beta2: float = _real(
@@ -204,6 +210,7 @@ class Hyperparameters:
         high_open=True,
         scale=Scale.ONE_MINUS_LOG,
         priority=4,
+        search=(0.9, 0.9999),
         help="Share of the second moment kept at each step: about the last 1/(1-β₂) squared gradients.",
     )
     epsilon: float = _real(
@@ -223,6 +230,7 @@ class Hyperparameters:
         high=1_000_000,
         scale=Scale.LOG,
         priority=2,
+        search=(16, 512),
         help="Examples per step: 1 is stochastic, all of them is batch gradient descent. May change at any step.",
     )
     l2: float = _real(
@@ -234,6 +242,7 @@ class Hyperparameters:
         increment=1e-5,
         zero_is_off=True,
         priority=3,
+        search=(1e-6, 0.1),
         help="L2: adds (λ/2)·Σ‖W‖² to the cost, whatever the batch size. Biases, γ and β are left out.",
     )
     l1: float = _real(
@@ -245,6 +254,7 @@ class Hyperparameters:
         increment=1e-6,
         zero_is_off=True,
         priority=3,
+        search=(1e-6, 0.01),
         help="L1: adds λ₁·Σ|W| to the cost, which drives weights to zero.",
     )
     weight_decay: float = _real(
@@ -256,6 +266,7 @@ class Hyperparameters:
         zero_is_off=True,
         priority=3,
         symbol="decay",
+        search=(1e-4, 1),
         help="AdamW's decoupled decay: W shrinks by α·decay·W at each step, outside the moments.",
     )
     keep_prob: tuple[float, ...] = _row(
@@ -268,6 +279,7 @@ class Hyperparameters:
         increment=0.05,
         per_layer=True,
         priority=3,
+        search=(0.5, 1),
         help="Inverted dropout: the chance that a hidden unit is kept; kept ones are divided by it. 1 is no dropout.",
     )
     schedule: str = _choice(
@@ -289,6 +301,7 @@ class Hyperparameters:
         zero_is_off=True,
         priority=3,
         symbol="rate",
+        search=(0.01, 10),
         help="Rate of the inverse-time schedule, α₀/(1 + rate·epoch).",
     )
     decay_factor: float = _real(
@@ -299,6 +312,7 @@ class Hyperparameters:
         scale=Scale.ONE_MINUS_LOG,
         priority=3,
         symbol="factor",
+        search=(0.5, 0.99),
         help="Factor per epoch of the exponential schedule, or per stair of the staircase.",
     )
     decay_every: int = _integer(
@@ -307,6 +321,7 @@ class Hyperparameters:
         high=1_000_000,
         priority=3,
         symbol="every",
+        search=(1, 30),
         help="Epochs on one stair of the staircase schedule.",
     )
     decay_k: float = _real(
@@ -317,6 +332,7 @@ class Hyperparameters:
         scale=Scale.LOG,
         priority=3,
         symbol="k",
+        search=(0.1, 10),
         help="k of the schedule k/√epoch·α₀.",
     )
     decay_epochs: int = _integer(
@@ -326,6 +342,7 @@ class Hyperparameters:
         scale=Scale.LOG,
         priority=3,
         symbol="over",
+        search=(10, 200),
         help="Epochs over which the cosine schedule falls.",
     )
     decay_floor: float = _real(
@@ -335,6 +352,7 @@ class Hyperparameters:
         increment=0.05,
         priority=3,
         symbol="floor",
+        search=(0, 0.2),
         help="Share of α₀ that the cosine schedule ends at.",
     )
     warmup_steps: int = _integer(
@@ -344,6 +362,7 @@ class Hyperparameters:
         increment=10,
         priority=3,
         symbol="warm-up",
+        search=(0, 1000),
         help="Steps over which α rises in a straight line from nothing, whatever the schedule. 0 is off.",
     )
     clip_norm: float = _real(
@@ -355,6 +374,7 @@ class Hyperparameters:
         zero_is_off=True,
         priority=3,
         symbol="clip",
+        search=(0.1, 10),
         help="Gradients longer than this (all layers together) are shortened to it. 0 is off.",
     )
     label_smoothing: float = _real(
@@ -365,6 +385,7 @@ class Hyperparameters:
         increment=0.05,
         priority=3,
         symbol="smooth",
+        search=(0, 0.3),
         help="Share of each target spread evenly over the classes while training. Evaluations use the plain labels.",
     )
     batchnorm_beta: float = _real(
@@ -375,6 +396,7 @@ class Hyperparameters:
         high_open=True,
         scale=Scale.ONE_MINUS_LOG,
         priority=4,
+        search=(0.9, 0.999),
         help="Share of the running mean and variance kept at each step (0.9 is PyTorch's momentum 0.1).",
     )
     batchnorm_epsilon: float = _real(

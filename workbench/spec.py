@@ -69,6 +69,15 @@ _REFUSED: Mapping[Kind, tuple[tuple[str, str], ...]] = {
 _RELATIVE = re.compile(r"\s*([x×*/])\s*(.+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """From where to where a random search draws a number, and on which axis it draws evenly. Both ends can be drawn."""
+
+    low: float
+    high: float
+    scale: Scale
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """One row of the table.
@@ -76,6 +85,10 @@ class Spec:
     `priority` is the course's order of tuning: 1 first (the learning rate), then 2 and 3; 4 is almost never
     tuned. `per_layer` values are tuples, one element for each hidden layer, edited together by `name` or
     one at a time by `name.LAYER`, counted from 1. `longest` is how many characters a text or a path may have.
+
+    `low` and `high` are what is legal, `search` is the part of it where good values are found: α may be 1e30, and nobody looks
+    for it above 1. None for what is not searched for, and for choices and flags, all of which can be drawn. Raises
+    `ValueError` where the one does not lie within the other.
     """
 
     name: str = ""
@@ -95,7 +108,19 @@ class Spec:
     per_layer: bool = False
     zero_is_off: bool = False
     longest: int = 200
+    search: Search | None = None
     help: str = ""
+
+    def __post_init__(self) -> None:
+        if self.search is None:
+            return
+        low, high, scale = self.search.low, self.search.high, self.search.scale
+        if self.kind not in (Kind.REAL, Kind.INTEGER) or not low < high:
+            raise ValueError(f"a search of a {self.kind} from {low} to {high}")
+        if (scale is Scale.LOG and low <= 0) or (scale is Scale.ONE_MINUS_LOG and high >= 1):
+            raise ValueError(f"a search from {low} to {high} has no {scale} scale")
+        self._check_scalar(low)
+        self._check_scalar(high)
 
     @property
     def expected(self) -> str:
