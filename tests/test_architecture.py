@@ -24,6 +24,7 @@ WITHOUT = {
     "workbench.data.splits": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.engine.trainer": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.engine.history": SCREEN | FILES | PROCESSES | COMMAND,
+    "workbench.session.preset": SCREEN | PROCESSES | COMMAND | {"numpy", "safetensors", "msgspec"},
     "workbench.run.run": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
     "workbench.runtime.connection": SCREEN | COMMAND,
     "workbench.runtime.__main__": SCREEN | COMMAND | {"asyncio", "multiprocessing"},

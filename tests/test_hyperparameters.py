@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 
-from workbench.hyperparameters import SECTIONS, TABLE, Architecture, DataSettings, Hyperparameters, assign, conflicts, find, get
+from workbench.hyperparameters import (
+    SECTIONS,
+    SOURCES,
+    TABLE,
+    Architecture,
+    DataSettings,
+    Hyperparameters,
+    assign,
+    conflicts,
+    find,
+    get,
+    unused,
+)
 from workbench.spec import Applies, InvalidValue, Kind, Scale, Search, Spec, UnknownName, Value
 
 ROWS = list(TABLE.values())
@@ -100,6 +112,28 @@ def test_searches_are_those_of_the_course() -> None:
 def test_scales_are_those_of_the_course() -> None:
     assert TABLE["learning_rate"].scale is Scale.LOG
     assert TABLE["beta1"].scale is TABLE["beta2"].scale is TABLE["batchnorm_beta"].scale is Scale.ONE_MINUS_LOG
+
+
+# Sources -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_choices_of_source_are_the_sources() -> None:
+    assert TABLE["source"].choices == tuple(SOURCES)
+    assert TABLE["source"].default == next(iter(SOURCES)) == "digits"
+
+
+@named([row for row in ROWS if row.sources])
+def test_only_settings_of_the_data_belong_to_sources_and_to_known_ones(row: Spec) -> None:
+    assert row.section == "data"
+    assert row.sources < set(SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [("digits", ["classes", "noise"]), ("moons", ["classes"]), ("regression", ["classes"]), ("spiral", []), ("gaussians", [])],
+)
+def test_settings_that_a_source_has_no_use_for(source: str, names: list[str]) -> None:
+    assert unused(DataSettings(source=source)) == names
 
 
 # Names -------------------------------------------------------------------------------------------------------------

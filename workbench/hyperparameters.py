@@ -3,6 +3,9 @@
 The editor, the validator, the command line and the documentation all read this table; nothing else
 lists hyperparameters. The table *is* the three dataclasses below, one per section of a preset:
 each field carries its `Spec`. This module knows nothing of networks, optimizers or files.
+
+A new source of examples is one entry of `SOURCES`, a row of `[data]` for each setting that only it uses, which names it, and
+one function in `workbench.data.sources` that makes the examples.
 """
 
 from __future__ import annotations
@@ -37,18 +40,26 @@ def _choice(default: str, *choices: str, **spec: Any) -> Any:
     return _row(kind=Kind.CHOICE, default=default, choices=(default, *choices), **spec)
 
 
+SOURCES: Mapping[str, str] = {
+    "digits": "1,797 handwritten digits of 8×8 pixels (UCI, 1998), ten classes.",
+    "spiral": "C arms that wind around each other; the noise is on the angle.",
+    "circles": "One circle inside another, two classes.",
+    "moons": "Two half circles that reach into each other.",
+    "xor": "Four quadrants: class 1 where both coordinates have the same sign.",
+    "gaussians": "C round clouds on a circle; the noise is their spread.",
+    "regression": "A curved surface over two features, with noise on its height.",
+}
+"""Where examples can come from, each with what it is; the first is the default."""
+
+_SYNTHETIC = frozenset({"spiral", "circles", "moons", "xor", "gaussians", "regression"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
     """Section `[data]` of a preset: which examples, how many, and how they are split."""
 
     source: str = _choice(
-        "digits",
-        "spiral",
-        "circles",
-        "moons",
-        "xor",
-        "gaussians",
-        "regression",
+        *SOURCES,
         applies=Applies.RESET,
         help="Where the examples come from: real handwritten digits (UCI), or a synthetic set made from the seed.",
     )
@@ -67,6 +78,7 @@ class DataSettings:
         low=2,
         high=100,
         applies=Applies.RESET,
+        sources=frozenset({"spiral", "gaussians"}),
         help="Number of classes of the spiral and the Gaussians.",
     )
     noise: float = _real(
@@ -75,6 +87,7 @@ class DataSettings:
         high=100,
         increment=0.05,
         applies=Applies.RESET,
+        sources=_SYNTHETIC,
         help="Standard deviation of the noise that is added to a synthetic set.",
     )
     dev_fraction: float = _real(
@@ -534,6 +547,11 @@ def assign(settings: Section, name: str, value: Value) -> Section:
     elif spec.per_layer and not isinstance(value, tuple):
         new = (value,)
     return dataclasses.replace(settings, **{spec.name: new})
+
+
+def unused(data: DataSettings) -> list[str]:
+    """The settings of `[data]` that its source has no use for."""
+    return [row.name for row in TABLE.values() if row.sources and data.source not in row.sources]
 
 
 def conflicts(data: DataSettings, network: Architecture, training: Hyperparameters) -> list[tuple[str, str]]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from workbench.data.dataset import DataError, Dataset, Examples, Task
-from workbench.data.sources import SOURCES, load, surface
-from workbench.hyperparameters import TABLE, DataSettings
+from workbench.data.sources import MAKERS, load, surface
+from workbench.hyperparameters import SOURCES, TABLE, DataSettings, unused
 
 SYNTHETIC = sorted(set(SOURCES) - {"digits"})
 
@@ -17,18 +17,20 @@ def make(source: str, seed: int = 1, **settings: object) -> Examples:
 
 
 def test_the_sources_are_those_that_a_preset_may_name():
-    assert tuple(SOURCES) == TABLE["source"].choices
-    assert all(name == source.name and source.help for name, source in SOURCES.items())
+    assert tuple(MAKERS) == tuple(SOURCES) == TABLE["source"].choices
+    assert all(SOURCES.values())
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_uses_exactly_the_settings_it_names(name: str):
+def test_a_source_uses_exactly_the_settings_that_name_it(name: str):
     start = DataSettings(source=name, examples=60, classes=3, noise=0.1)
     before = load(start, 1)
-    for setting, other in (("classes", 5), ("noise", 0.3)):
+    others = {"classes": 5, "noise": 0.3}
+    assert set(others) == {row.name for row in TABLE.values() if row.sources}
+    for setting, other in others.items():
         after = load(dataclasses.replace(start, **{setting: other}), 1)
         same = np.array_equal(before.X, after.X) and np.array_equal(before.labels, after.labels)
-        assert same == (setting not in SOURCES[name].uses), setting
+        assert same == (setting in unused(start)), setting
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.data.dataset import DataError, Examples, Task
-from workbench.data.sources import SOURCES, load
+from workbench.data.sources import load
 from workbench.data.splits import Normalization, Splits, prepare, split
 from workbench.data.stratify import shares
-from workbench.hyperparameters import DataSettings
+from workbench.hyperparameters import SOURCES, DataSettings
 
 
 def numbered(class_sizes: list[int]) -> Examples:

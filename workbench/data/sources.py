@@ -7,7 +7,6 @@ synthetic sets are float64, of the digits float32; examples come in no useful or
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
@@ -28,26 +27,12 @@ _CREDIT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One kind of examples.
-
-    `uses` names the settings that only some sources heed ("classes", "noise"). `make(settings, seed)` returns the same
-    examples for the same arguments, and raises `DataError` where it cannot have as many as asked for.
-    """
-
-    name: str
-    help: str
-    uses: frozenset[str]
-    make: Callable[[DataSettings, int], Examples]
-
-
 def load(settings: DataSettings, seed: int) -> Examples:
     """The examples that the settings ask for. Raises `DataError`."""
-    source = SOURCES.get(settings.source)
-    if source is None:
-        raise DataError(f"data.source: {settings.source!r}: no such source{suggestion(settings.source, SOURCES)}")
-    return source.make(settings, seed)
+    make = MAKERS.get(settings.source)
+    if make is None:
+        raise DataError(f"data.source: {settings.source!r}: no such source{suggestion(settings.source, MAKERS)}")
+    return make(settings, seed)
 
 
 def digits(settings: DataSettings, seed: int) -> Examples:
@@ -164,18 +149,16 @@ def _plane(X: Points, labels: Labels, class_names: tuple[str, ...], title: str) 
     return Examples(X=X, labels=labels, task=task, class_names=class_names, feature_names=("x₁", "x₂"), title=title)
 
 
-_SYNTHETIC = frozenset({"noise"})
-_BY_CLASSES = frozenset({"classes", "noise"})
-
-SOURCES: Mapping[str, Source] = {
-    source.name: source
-    for source in (
-        Source("digits", "1,797 handwritten digits of 8×8 pixels (UCI, 1998), ten classes.", frozenset(), digits),
-        Source("spiral", "C arms that wind around each other; the noise is on the angle.", _BY_CLASSES, spiral),
-        Source("circles", "One circle inside another, two classes.", _SYNTHETIC, circles),
-        Source("moons", "Two half circles that reach into each other.", _SYNTHETIC, moons),
-        Source("xor", "Four quadrants: class 1 where both coordinates have the same sign.", _SYNTHETIC, xor),
-        Source("gaussians", "C round clouds on a circle; the noise is their spread.", _BY_CLASSES, gaussians),
-        Source("regression", "A curved surface over two features, with noise on its height.", _SYNTHETIC, regression),
-    )
+MAKERS: Mapping[str, Callable[[DataSettings, int], Examples]] = {
+    "digits": digits,
+    "spiral": spiral,
+    "circles": circles,
+    "moons": moons,
+    "xor": xor,
+    "gaussians": gaussians,
+    "regression": regression,
 }
+"""What makes the examples of each of `hyperparameters.SOURCES`, from the settings and the seed.
+
+The same arguments give the same examples; `DataError` where there are not as many as asked for.
+"""

@@ -1,6 +1,6 @@
 """Presets: what to train, on which examples, with which hyperparameters. Strict parsing, and the shipped ones.
 
-Owns the TOML form of a preset. Knows no session, seed or timeline, and no network beyond its settings.
+Owns the TOML form of a preset. Knows no session, seed or timeline, no examples, and no network beyond its settings.
 """
 
 from __future__ import annotations
@@ -15,20 +15,27 @@ from pathlib import Path
 from typing import Any, cast
 
 import workbench
-from workbench.data.sources import SOURCES
 from workbench.engine.commands import Planned
 from workbench.files.errors import InputError, Problems
 from workbench.files.text import clean
 from workbench.files.toml import Reader, Table, parse_toml, read_bounded, write_keys, write_table
-from workbench.hyperparameters import SECTIONS, TABLE, Architecture, DataSettings, Hyperparameters, assign, conflicts, find
+from workbench.hyperparameters import (
+    SECTIONS,
+    TABLE,
+    Architecture,
+    DataSettings,
+    Hyperparameters,
+    assign,
+    conflicts,
+    find,
+    unused,
+)
 from workbench.session.plan import check_value, plan_from, plan_to_tables
 from workbench.spec import InvalidValue, Scalar, UnknownName, Value
 
 MAX_BYTES = 256 * 2**10
 MAX_TITLE = 200
 MAX_DESCRIPTION = 4000
-# Settings of [data] that only some sources have a use for.
-_OPTIONAL = ("classes", "noise")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +185,6 @@ def _note_unused(reader: Reader, data: DataSettings) -> None:
         for name in unused(data):
             if name in table:
                 reader.wrong(f"data.{name}", f"not used by source {data.source}")
-
-
-def unused(data: DataSettings) -> list[str]:
-    """The settings of [data] that its source has no use for."""
-    return [name for name in _OPTIONAL if name not in SOURCES[data.source].uses]
 
 
 def preset_to_table(preset: Preset) -> dict[str, Any]:
