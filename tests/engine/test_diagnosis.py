@@ -15,12 +15,11 @@ from workbench.engine.diagnosis import Facts, Finding, Level, diagnose, gaps
 from workbench.engine.events import Evaluated, Histogram, LayerStatistics, Score
 from workbench.engine.history import History, StepsTaken
 from workbench.engine.trainer import Until
-from workbench.hyperparameters import TABLE, Hyperparameters
+from workbench.hyperparameters import TABLE, Hyperparameters, get
 from workbench.optim.usage import unused_because
 from workbench.run.run import Run, scripted
 from workbench.session.preset import load_preset
 from workbench.session.session import Session
-from workbench.spec import Value
 
 NOTHING = Histogram(0.0, 1.0, np.zeros(4, np.int64))
 DEFAULTS = dataclasses.replace(Hyperparameters(), keep_prob=(1.0, 1.0))
@@ -42,11 +41,7 @@ def facts(
     evaluated = Evaluated(
         step, 5, Score(0.1, train), None if dev is None else Score(0.1, dev), layers or (layer(1), layer(2), layer(3, 10))
     )
-    return Facts(step, task, live(settings), False, history or History(), evaluated, bayes, since)
-
-
-def live(settings: Hyperparameters) -> dict[str, Value]:
-    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return Facts(step, task, settings, False, history or History(), evaluated, bayes, since)
 
 
 def curve(*costs: float, steps: int = 1000, scatter: float = 0.0) -> History:
@@ -80,7 +75,7 @@ def trained(preset: str, steps: int, edits: list[tuple[int, str, Any]] | None = 
         evaluated = event if isinstance(event, Evaluated) else evaluated
     trainer = run.trainer
     return Facts(
-        trainer.state.step, str(trainer.splits.task), live(trainer.hyperparameters), trainer.architecture.batch_norm, history,
+        trainer.state.step, str(trainer.splits.task), trainer.hyperparameters, trainer.architecture.batch_norm, history,
         evaluated, since=max((step for step, *_ in edits or []), default=0),
     )  # fmt: skip
 
@@ -306,14 +301,14 @@ def test_whatever_the_facts_findings_are_sorted_and_suggest_what_can_be_set(know
     found = diagnose(known)
     assert found
     assert [each.level for each in found] == sorted((each.level for each in found), reverse=True)
-    settings = Hyperparameters(**dict(known.hyperparameters))  # type: ignore[arg-type]
+    settings = known.hyperparameters
     for each in found:
         assert each.text
         assert each.advice
         assert (each.name == "") == (each.value is None)
         if each.name:
             assert TABLE[each.name].check(each.value) == each.value
-            assert each.value != known.hyperparameters[each.name]
+            assert each.value != get(settings, each.name)
             assert unused_because(each.name, settings, known.batch_norm) is None
 
 

@@ -9,7 +9,6 @@ reported of a run; must not know of networks, data, files or the screen.
 from __future__ import annotations
 
 import math
-from typing import cast
 
 from workbench.engine.findings import (
     EARLY,
@@ -22,7 +21,7 @@ from workbench.engine.findings import (
     suggest_higher_rate,
     suggest_less_regularization,
     suggest_more_regularization,
-    suggest_scaled,
+    suggest_rate,
 )
 from workbench.engine.findings import Facts as Facts
 from workbench.engine.findings import Finding as Finding
@@ -48,7 +47,7 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
     if evaluated is not None and facts.step and not math.isfinite(evaluated.train.cost):
         text = f"the train cost after step {evaluated.step:,} is {evaluated.train.cost}: some weight is no longer a usable number"
         advice = "go back to an earlier step, and lower α there"
-        return (Finding("not finite", Level.BAD, text, advice, *suggest_scaled(facts, 0.1)),)
+        return (Finding("not finite", Level.BAD, text, advice, *suggest_rate(facts, 0.1)),)
     causes = gradient_findings(facts)
     if facts.step < EARLY or evaluated is None:
         text = f"step {facts.step:,}: before about {EARLY} steps and an evaluation, errors and curves say little"
@@ -151,11 +150,12 @@ def _at_chance(facts: Facts, train: float, first: Fault) -> list[Finding]:
     text = f"train {percent(train)} after {facts.step:,} steps; guessing among equally frequent classes gives {percent(chance)}"
     level = Level.NOTE if first is Fault.TIME else Level.BAD if facts.step >= 10 * EARLY else Level.WARNING
     ratio = facts.update_ratio
-    advice, setting = "another α, optimizer or initializer; check that the labels fit the examples", cast(Setting, ("", None))
+    advice = "another α, optimizer or initializer; check that the labels fit the examples"
+    setting: Setting = "", None
     if first in (Fault.LAYERS, Fault.TIME):
         advice, setting = _against_bias(facts, first)
     elif ratio > LARGE[0]:
-        advice, setting = "steps are large: go back to before the harm was done, and lower α there", suggest_scaled(facts, 0.1)
+        advice, setting = "steps are large: go back to before the harm was done, and lower α there", suggest_rate(facts, 0.1)
     elif ratio < HEALTHY:
         advice, setting = f"steps are small (‖ΔW‖/‖W‖ {ratio:.1e}): a higher α", suggest_higher_rate(facts)
     return [Finding("at chance", level, text, advice, *setting)]

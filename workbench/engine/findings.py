@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import cast
 
 import numpy as np
 
 from workbench.engine.events import Evaluated
 from workbench.engine.history import History
-from workbench.hyperparameters import TABLE
+from workbench.hyperparameters import TABLE, Hyperparameters, get
 from workbench.spec import InvalidValue, Value
 
 EARLY = 50
@@ -71,14 +69,14 @@ class Facts:
 
     Attributes:
         task: "classes", "binary" or "regression".
-        hyperparameters: all live ones as they are now, by name.
+        hyperparameters: all live ones as they are now.
         bayes_error: the least error that can be had, in the unit of the errors: a share, or an RMSE for a regression.
         since: the step of the last edit: curves are judged from there on, because they bend at an edit.
     """
 
     step: int
     task: str
-    hyperparameters: Mapping[str, Value]
+    hyperparameters: Hyperparameters
     batch_norm: bool
     history: History
     evaluated: Evaluated | None
@@ -120,17 +118,17 @@ def suggest(facts: Facts, name: str, value: Value) -> Setting:
         checked = TABLE[name].check(value)
     except InvalidValue:
         return "", None
-    return ("", None) if checked == facts.hyperparameters.get(name) else (name, checked)
+    return ("", None) if checked == get(facts.hyperparameters, name) else (name, checked)
 
 
-def number(facts: Facts, name: str) -> float:
-    """The present value of a hyperparameter that is a number."""
-    return float(cast(float, facts.hyperparameters[name]))
+def one_digit(value: float) -> float:
+    """Rounded to one digit: a number that people write."""
+    return float(f"{value:.0e}")
 
 
-def suggest_scaled(facts: Facts, factor: float, name: str = "learning_rate") -> Setting:
-    """The present value times a factor, to one digit."""
-    return suggest(facts, name, float(f"{number(facts, name) * factor:.0e}"))
+def suggest_rate(facts: Facts, factor: float) -> Setting:
+    """The present α times a factor, to one digit."""
+    return suggest(facts, "learning_rate", one_digit(facts.hyperparameters.learning_rate * factor))
 
 
 def suggest_higher_rate(facts: Facts) -> Setting:
@@ -139,20 +137,15 @@ def suggest_higher_rate(facts: Facts) -> Setting:
     The latter only where they are in proportion to α: on a shelf they are small because the gradient is, and grow beyond it.
     """
     ratio = facts.update_ratio
-    plain = facts.hyperparameters["optimizer"] in PLAIN
-    return suggest_scaled(facts, min(max(HEALTHY / ratio, 3.0), 3.0 if plain else 1000.0)) if ratio > 0 else ("", None)
-
-
-def _keep_prob(facts: Facts) -> tuple[float, ...]:
-    return cast(tuple[float, ...], facts.hyperparameters["keep_prob"])
+    plain = facts.hyperparameters.optimizer in PLAIN
+    return suggest_rate(facts, min(max(HEALTHY / ratio, 3.0), 3.0 if plain else 1000.0)) if ratio > 0 else ("", None)
 
 
 def suggest_more_regularization(facts: Facts) -> Setting:
     """λ, and where that is high already, dropout."""
-    l2 = number(facts, "l2")
+    l2, keep = facts.hyperparameters.l2, facts.hyperparameters.keep_prob
     if l2 < 0.01:
-        return suggest(facts, "l2", 0.003) if l2 == 0 else suggest_scaled(facts, 3.0, "l2")
-    keep = _keep_prob(facts)
+        return suggest(facts, "l2", 0.003 if l2 == 0 else one_digit(l2 * 3))
     if keep and min(keep) > 0.5:
         return suggest(facts, "keep_prob", tuple(max(0.5, round(each - 0.2, 2)) for each in keep))
     return "", None
@@ -160,10 +153,10 @@ def suggest_more_regularization(facts: Facts) -> Setting:
 
 def suggest_less_regularization(facts: Facts) -> Setting:
     """A tenth of a penalty that is high, or no dropout; nothing where there is neither."""
-    for penalty in ("l2", "l1"):
-        if number(facts, penalty) >= 0.003:
-            return suggest_scaled(facts, 0.1, penalty)
-    keep = _keep_prob(facts)
+    keep = facts.hyperparameters.keep_prob
+    for name, penalty in (("l2", facts.hyperparameters.l2), ("l1", facts.hyperparameters.l1)):
+        if penalty >= 0.003:
+            return suggest(facts, name, one_digit(penalty * 0.1))
     if keep and min(keep) < 1:
         return suggest(facts, "keep_prob", (1.0,) * len(keep))
     return "", None

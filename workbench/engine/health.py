@@ -14,12 +14,11 @@ from workbench.engine.findings import (
     Finding,
     Level,
     level_of,
-    number,
     percent,
     suggest,
     suggest_higher_rate,
     suggest_more_regularization,
-    suggest_scaled,
+    suggest_rate,
 )
 
 VANISHING = (1e-2, 1e-3, 1e-4)
@@ -54,7 +53,7 @@ def _large_first_cost(facts: Facts) -> list[Finding]:
     """What can be told before anything is known of the gradients of each layer: a guess costs ln C."""
     assert facts.evaluated is not None
     guess, cost = math.log(max(2, facts.evaluated.layers[-1].units)), facts.evaluated.train.cost
-    if facts.is_regression or not cost > 100 * guess or facts.hyperparameters["l2"] or facts.hyperparameters["l1"]:
+    if facts.is_regression or not cost > 100 * guess or facts.hyperparameters.l2 or facts.hyperparameters.l1:
         return []
     text = f"the cost starts at {cost:.3g}, where a guess costs {guess:.3g}: what passes through the layers grows"
     norms = facts.history.series["gradient_norm"].curve().mean[-RECENT:]
@@ -91,10 +90,10 @@ def _exploding(facts: Facts) -> list[Finding]:
     start = facts.history.series["train_cost"].curve(0, 1)
     if len(start.mean) and start.mean[0] > 100:
         text += f"; the cost started at {start.mean[0]:.3g}"
-    if facts.hyperparameters["optimizer"] not in PLAIN:
+    if facts.hyperparameters.optimizer not in PLAIN:
         return [Finding("exploding gradients", level, text, SMALLER + "; this optimizer divides the size out and so hides it")]
-    clip = number(facts, "clip_norm")
-    setting = suggest(facts, "clip_norm", 1.0) if clip == 0 or clip > 1 else suggest_scaled(facts, 1 / 3)
+    clip = facts.hyperparameters.clip_norm
+    setting = suggest(facts, "clip_norm", 1.0) if clip == 0 or clip > 1 else suggest_rate(facts, 1 / 3)
     return [Finding("exploding gradients", level, text, "clip them, or " + SMALLER, *setting)]
 
 
@@ -113,10 +112,10 @@ def _vanishing(facts: Facts) -> list[Finding]:
         text += f", yet layer 1 moves by {first.update_ratio:.1e} of its weights a step"
         return [Finding("vanishing gradients", Level.NOTE, text, "watch whether the first layers learn")]
     advice = "start anew with ReLUs, He's weights or batch norm"
-    if facts.hyperparameters["optimizer"] not in PLAIN:
+    if facts.hyperparameters.optimizer not in PLAIN:
         return [Finding("vanishing gradients", level, text, advice)]
     # Adam takes steps of about α, however small the gradient: what suits gradient descent would throw it out.
-    if number(facts, "learning_rate") > 0.01:
+    if facts.hyperparameters.learning_rate > 0.01:
         advice = "set α to 0.003 and then the optimizer to adam, which divides the size out; or " + advice
         return [Finding("vanishing gradients", level, text, advice, *suggest(facts, "learning_rate", 0.003))]
     advice = "set the optimizer to adam, which divides the size out; or " + advice
@@ -147,7 +146,7 @@ def unit_findings(facts: Facts) -> list[Finding]:
     if level := level_of(dead.dead, DEAD):
         text = f"{percent(dead.dead)} of the {dead.units} units of layer {dead.layer} have no slope on any example looked at"
         advice = "a lower α keeps others from dying; start anew with leaky ReLUs or smaller first weights for all of them"
-        setting = suggest_scaled(facts, 1 / 3) if level > Level.NOTE else ("", None)
+        setting = suggest_rate(facts, 1 / 3) if level > Level.NOTE else ("", None)
         found.append(Finding("dead units", level, text, advice, *setting))
     flat = max(hidden, key=lambda each: each.saturated)
     if level := level_of(flat.saturated, SATURATED):
@@ -166,11 +165,11 @@ def update_findings(facts: Facts) -> list[Finding]:
         return []
     text = f"‖ΔW‖/‖W‖ was {ratio:.1e} at the last step looked at, in the median of the layers; about {HEALTHY:.0e} is usual"
     # A schedule or a warm-up lowers the rate on purpose, and a network that fits need not move.
-    meant = len(rates) > 0 and rates[-1] < 0.3 * number(facts, "learning_rate")
+    meant = len(rates) > 0 and rates[-1] < 0.3 * facts.hyperparameters.learning_rate
     small, large = level_of(ratio, SMALL), level_of(ratio, LARGE)
     if small and facts.has_room and not meant:
         return [Finding("small updates", small, text, "α is probably too low", *suggest_higher_rate(facts))]
     if large:
         advice = "α is probably too high, if it stays like that (small weights early on give large ratios too)"
-        return [Finding("large updates", large, text, advice, *suggest_scaled(facts, 1 / 3))]
+        return [Finding("large updates", large, text, advice, *suggest_rate(facts, 1 / 3))]
     return []

@@ -19,7 +19,7 @@ from workbench.engine.findings import (
     suggest_higher_rate,
     suggest_less_regularization,
     suggest_more_regularization,
-    suggest_scaled,
+    suggest_rate,
 )
 from workbench.engine.health import SMALL
 from workbench.engine.history import Curve
@@ -118,7 +118,7 @@ def find_overfitting(facts: Facts) -> list[Finding]:
     text = f"the dev cost was best near step {steps[best]:,.0f} with {dev[best]:.3g} and is {now:.3g} now, "
     text += f"while the train cost fell from {train[best]:.3g} to {train[-1]:.3g}"
     advice = "stop early and go back to the best (patience), or regularize: λ, dropout"
-    setting = suggest(facts, "patience", 10) if facts.hyperparameters["patience"] == 0 else suggest_more_regularization(facts)
+    setting = suggest(facts, "patience", 10) if facts.hyperparameters.patience == 0 else suggest_more_regularization(facts)
     return [Finding("overfitting", level, text, advice, *setting)]
 
 
@@ -134,7 +134,7 @@ def find_oscillation(facts: Facts, trend: Trend | None) -> list[Finding]:
     text = f"the cost scatters by {trend.noise:.2g} from step to step, and its average {going} from {trend.middle:.3g} to "
     text += f"{trend.end:.3g} in the last half"
     advice = "α is probably too high; a larger batch size or a schedule calms it too"
-    return [Finding("oscillation", level, text, advice, *suggest_scaled(facts, 1 / 3))]
+    return [Finding("oscillation", level, text, advice, *suggest_rate(facts, 1 / 3))]
 
 
 def find_rest(facts: Facts, trend: Trend | None, jumps: bool) -> list[Finding]:
@@ -156,7 +156,7 @@ def find_rest(facts: Facts, trend: Trend | None, jumps: bool) -> list[Finding]:
     elif suggest_less_regularization(facts)[0]:
         advice, setting = "less regularization", suggest_less_regularization(facts)
     elif ratio > 10 * HEALTHY:
-        advice, setting = "a lower α may let it settle", suggest_scaled(facts, 1 / 3)
+        advice, setting = "a lower α may let it settle", suggest_rate(facts, 1 / 3)
     text += f": in the last half it fell by {100 * max(trend.fall, 0):.1f} %, which is next to nothing"
     return [Finding("plateau", Level.WARNING, text, advice, *setting)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -11,6 +13,7 @@ from textual.widgets.option_list import Option
 from workbench.engine.diagnosis import diagnose
 from workbench.engine.findings import Facts, Finding, Level
 from workbench.files.text import clean
+from workbench.hyperparameters import Hyperparameters
 from workbench.ui.messages import Suggested
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.monitor import Monitor, shown, symbol
@@ -73,13 +76,12 @@ class DiagnosisPanel(Panel):
 
 
 def _facts(monitor: Monitor) -> Facts:
-    bayes = monitor.hyperparameters["bayes_error"]
     assert monitor.begun is not None
-    assert isinstance(bayes, (int, float))
+    h = Hyperparameters(**cast(dict[str, Any], monitor.hyperparameters))
     batch_norm = monitor.evaluated is not None and any(layer.batchnorm is not None for layer in monitor.evaluated.layers)
     return Facts(
-        step=monitor.step, task=monitor.begun.task, hyperparameters=monitor.hyperparameters, batch_norm=batch_norm,
-        history=monitor.history, evaluated=monitor.evaluated, bayes_error=float(bayes),
+        step=monitor.step, task=monitor.begun.task, hyperparameters=h, batch_norm=batch_norm,
+        history=monitor.history, evaluated=monitor.evaluated, bayes_error=h.bayes_error,
         since=max((edit.step for edit in monitor.edits if edit.name != "bayes_error"), default=0),
     )  # fmt: skip
 
