@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from synthetic import TRAIN_EXAMPLES, begun, evaluated, hyperparameters, steps, trained
 
-from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged, Score
+from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged
 from workbench.engine.history import History
+from workbench.engine.measurements import Score
 from workbench.hyperparameters import Value
 from workbench.protocol.reports import Paused, Report, Resumed, Saved
+from workbench.session.branch import Branch, Edit, Stop
 from workbench.session.preset import parse_preset
-from workbench.session.session import Branch, Edit, Session, Stop
+from workbench.session.session import Session
 from workbench.ui.state.monitor import Monitor, Phase, shown
 
 FINISHED = Finished(400, 20, Score(0.1, 0.0), None, None)

@@ -35,10 +35,10 @@ from workbench.engine.events import (
     Finished,
     GuardPassed,
     HyperparameterChanged,
-    Score,
     StepTaken,
     StoppedEarly,
 )
+from workbench.engine.measurements import Score
 from workbench.engine.state import Snapshot, State
 from workbench.hyperparameters import (
     Applies,

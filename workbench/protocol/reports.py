@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.engine.batchnorm_inspection import BatchNormInspection
+from workbench.arrays import Floats
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -13,12 +13,12 @@ from workbench.engine.events import (
     Finished,
     GuardPassed,
     HyperparameterChanged,
+    StepsTaken,
     StoppedEarly,
 )
-from workbench.engine.history import Floats, StepsTaken
-from workbench.engine.predictions import Predictions
+from workbench.engine.measurements import BatchNormInspection, Predictions
 from workbench.hyperparameters import Value
-from workbench.session.session import Branch
+from workbench.session.branch import Branch
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.state import State
-from workbench.session.session import Best, Branch, Edit, Mark, Note, Place, Result, Stop
+from workbench.session.branch import Best, Branch, Edit, Mark, Note, Place, Result, Stop
 
 FIRST_INTERVAL = 100
 MOST = 64

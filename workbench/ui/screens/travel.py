@@ -28,7 +28,7 @@ from workbench.protocol.requests import (
     Undo,
     WritePreset,
 )
-from workbench.session.session import Branch
+from workbench.session.branch import Branch
 from workbench.session.timeline import hyperparameters_at, place_before, undoable
 from workbench.ui.dialogs.branches import BranchesScreen
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
