@@ -89,13 +89,18 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
-    """Train and dev were evaluated after `step` steps, and the layers looked at."""
+    """Train and dev were evaluated after `step` steps, and the layers looked at.
+
+    `look` says that the run was put there, and did not come there by training: then it is no part of its timeline, and its dev
+    cost does not count for the best.
+    """
 
     step: int
     epoch: int
     train: Score
     dev: Score | None
     layers: tuple[LayerStatistics, ...]
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True)

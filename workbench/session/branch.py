@@ -1,12 +1,27 @@
-"""A branch as a value: one timeline of a run, what was done on it, and what it has come to.
+"""A branch as a value: one timeline of a run, what was done on it, what it has come to, and how an event makes it grow.
 
 Marks and result are its proof. Knows neither the session that it belongs to, nor its TOML form, nor its files.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 
+from workbench.engine.events import (
+    CommandRejected,
+    Diverged,
+    EpochEnded,
+    Evaluated,
+    Event,
+    Finished,
+    GuardPassed,
+    HyperparameterChanged,
+    StepsTaken,
+    StepTaken,
+    StoppedEarly,
+)
 from workbench.engine.measurements import Score
 from workbench.hyperparameters import Value
 
@@ -120,3 +135,50 @@ class Branch:
     def tip(self) -> Place:
         """Its last place."""
         return Place(self.step, len(self.edits))
+
+    def after(self, event: Event | StepsTaken) -> Branch:
+        """The branch with one more event of its run in it; all but the marks, which need the state.
+
+        Whoever folds the events of a run, in the run itself or on the other side of a wire, comes to the same branch.
+        """
+        match event:
+            case StepTaken() | StepsTaken():
+                return dataclasses.replace(self, step=event.step)
+            case HyperparameterChanged(planned=False):
+                edit = Edit(event.step, event.name, event.old, event.new, undoes=event.undoes)
+                return dataclasses.replace(self, edits=(*self.edits, edit))
+            case Diverged():
+                return self._stopped(Stop(event.step - 1, len(self.edits), event.reason, event.rows))
+            case StoppedEarly():
+                reason = f"the dev cost has not been better than {event.cost:.4g}, after step {event.best:,}, for long enough"
+                return self._stopped(Stop(event.step, len(self.edits), reason))
+            case GuardPassed() if self.stops and self.stops[-1].step == event.step:
+                return dataclasses.replace(self, stops=(*self.stops[:-1], dataclasses.replace(self.stops[-1], passed=True)))
+            case Evaluated(look=False):
+                result = Result(event.step, event.epoch, event.train, event.dev)
+                return dataclasses.replace(self, best=self._best_after(event), result=result)
+            case Finished():
+                return dataclasses.replace(self, result=Result(event.step, event.epoch, event.train, event.dev, event.test))
+            case HyperparameterChanged() | GuardPassed() | Evaluated() | CommandRejected() | EpochEnded():
+                return self
+
+    def _stopped(self, stop: Stop) -> Branch:
+        last = self.stops[-1] if self.stops else None
+        if last is not None and (last.step, last.edits, last.passed) == (stop.step, stop.edits, False):
+            return self  # it is the same stop once more
+        return dataclasses.replace(self, stops=(*self.stops, stop))
+
+    def _best_after(self, event: Evaluated) -> Best | None:
+        """Of each step one evaluation counts, and NaN is never the best."""
+        known = self.best or Best(-1, math.inf)
+        if event.dev is None or event.step == known.step or not event.dev.cost < known.cost:
+            return self.best
+        return Best(event.step, event.dev.cost)
+
+    def annotated(self, step: int, text: str, edit: int = 0) -> Branch:
+        """With a note on a step, or on edit number `edit` (from 1) instead; an empty text takes the note away."""
+        if edit:
+            changed = dataclasses.replace(self.edits[edit - 1], note=text)
+            return dataclasses.replace(self, edits=(*self.edits[: edit - 1], changed, *self.edits[edit:]))
+        notes = [each for each in self.notes if each.step != step] + ([Note(step, text)] if text else [])
+        return dataclasses.replace(self, notes=tuple(sorted(notes, key=lambda note: note.step)))
