@@ -12,8 +12,8 @@ import pytest
 import tomli
 from threadpoolctl import threadpool_limits
 
-from workbench.engine.events import BatchNormStatistics, Diverged, Evaluated, Finished, Score
-from workbench.engine.history import StepsTaken
+from workbench.engine.events import Diverged, Evaluated, Finished, StepsTaken
+from workbench.engine.measurements import BatchNormStatistics, Score
 from workbench.engine.state import State
 from workbench.engine.trainer import Until
 from workbench.optim.usage import unused_because

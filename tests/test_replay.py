@@ -17,9 +17,10 @@ from workbench.run.recorder import FIRST_INTERVAL, MOST, Recorder
 from workbench.run.replay import Replay
 from workbench.run.replay import replay as replay_all
 from workbench.run.run import Run, scripted
+from workbench.session.branch import Branch, Edit, Mark, Place
 from workbench.session.format import parse_session, session_to_toml
 from workbench.session.preset import Preset
-from workbench.session.session import Branch, Edit, Mark, Place, Session
+from workbench.session.session import Session
 from workbench.session.store import read_session
 from workbench.session.timeline import hyperparameters_at
 

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from workbench.engine.trainer import Until
 from workbench.run.run import Run, scripted
+from workbench.session.branch import Place
 from workbench.session.preset import parse_preset
-from workbench.session.session import Place, Session
+from workbench.session.session import Session
 from workbench.session.timeline import place_before
 
 PRESET = {

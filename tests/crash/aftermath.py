@@ -14,8 +14,9 @@ from workbench.engine.trainer import Until
 from workbench.files.lock import SessionLock
 from workbench.run.replay import replay
 from workbench.run.run import Run, scripted
+from workbench.session.branch import Place
 from workbench.session.preset import parse_preset
-from workbench.session.session import Place, Session
+from workbench.session.session import Session
 from workbench.session.store import load_branch, read_session, remove_leftovers
 
 SMALL: Mapping[str, Any] = {

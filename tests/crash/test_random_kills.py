@@ -16,8 +16,7 @@ import pytest
 from aftermath import hashes, litter, load_all, new_session
 
 from workbench.engine.commands import SetHyperparameter
-from workbench.engine.events import Diverged, HyperparameterChanged, StoppedEarly
-from workbench.engine.history import StepsTaken
+from workbench.engine.events import Diverged, HyperparameterChanged, StepsTaken, StoppedEarly
 from workbench.protocol.reports import Begun, Branches, Crashed, Refused, Report, Saved, SaveFailed
 from workbench.protocol.requests import Annotate, Begin, GoOn, GoTo, Quit, Request, Resume, Save, Switch, Undo
 from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
@@ -211,7 +210,7 @@ def test_many_engines_that_are_killed_lose_nothing(tmp_path: Path, seed: int) ->
 
 APP = """
 import asyncio, pathlib, sys
-from workbench.engine.history import StepsTaken
+from workbench.engine.events import StepsTaken
 from workbench.runtime.connection import EngineConnection
 from workbench.protocol.wire import REQUESTS
 

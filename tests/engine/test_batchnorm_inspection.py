@@ -16,14 +16,13 @@ from workbench.engine.batchnorm_inspection import (
     GAP_EXAMPLES,
     LARGEST,
     NOISE_EXAMPLES,
-    BatchNormInspection,
-    Concern,
     drift,
     inspect_batchnorm,
     measure_gap,
     measure_lags,
     measure_noise,
 )
+from workbench.engine.measurements import BatchNormInspection, Concern
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import Architecture, Hyperparameters
 from workbench.nn.losses import LOSSES

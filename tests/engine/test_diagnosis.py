@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.engine.diagnosis import Facts, Finding, Level, diagnose, gaps
-from workbench.engine.events import Evaluated, Histogram, LayerStatistics, Score
-from workbench.engine.history import History, StepsTaken
+from workbench.engine.events import Evaluated, StepsTaken
+from workbench.engine.history import History
+from workbench.engine.measurements import Histogram, LayerStatistics, Score
 from workbench.engine.trainer import Until
 from workbench.hyperparameters import TABLE, Hyperparameters, get
 from workbench.optim.usage import unused_because

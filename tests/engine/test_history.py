@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.engine.events import Evaluated, Score
-from workbench.engine.history import CAPACITY, PREFIX, Curve, History, Series, StepsTaken
+from workbench.engine.events import Evaluated, StepsTaken
+from workbench.engine.history import CAPACITY, PREFIX, Curve, History, Series
+from workbench.engine.measurements import Score
 
 MILLION = 1_000_000
 

@@ -10,7 +10,8 @@ import pytest
 
 from workbench.data.dataset import Dataset, one_hot
 from workbench.engine.history import RECENT, Recent
-from workbench.engine.predictions import POINTS, SHOWN, Confusion, boundary_of, predictions_of
+from workbench.engine.measurements import Confusion
+from workbench.engine.predictions import POINTS, SHOWN, boundary_of, precision, predictions_of, recall
 from workbench.engine.trainer import Trainer, Until
 
 MakeTrainer = Callable[..., Trainer]
@@ -121,8 +122,8 @@ def test_rows_are_true_classes_and_the_worst_come_first(make_trainer: MakeTraine
 
 def test_recall_is_by_true_class_and_precision_by_predicted_class():
     confusion = Confusion(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), missing=0)
-    np.testing.assert_array_equal(confusion.recall(), [0.75, 1.0, np.nan])
-    np.testing.assert_array_equal(confusion.precision(), [1.0, 0.8, np.nan])
+    np.testing.assert_array_equal(recall(confusion), [0.75, 1.0, np.nan])
+    np.testing.assert_array_equal(precision(confusion), [1.0, 0.8, np.nan])
 
 
 def test_of_two_classes_a_positive_logit_is_the_second(make_trainer: MakeTrainer):

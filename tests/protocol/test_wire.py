@@ -8,24 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.engine.batchnorm_inspection import BatchNormInspection, Concern, Gap, Lag, Noise
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import (
-    BatchNormStatistics,
     CommandRejected,
     Diverged,
     EpochEnded,
     Evaluated,
     Finished,
     GuardPassed,
-    Histogram,
     HyperparameterChanged,
-    LayerStatistics,
-    Score,
+    StepsTaken,
     StoppedEarly,
 )
-from workbench.engine.history import StepsTaken
-from workbench.engine.predictions import Boundary, Confusion, Fit, Predictions, Shown
+from workbench.engine.measurements import (
+    BatchNormInspection,
+    BatchNormStatistics,
+    Boundary,
+    Concern,
+    Confusion,
+    Fit,
+    Gap,
+    Histogram,
+    Lag,
+    LayerStatistics,
+    Noise,
+    Predictions,
+    Score,
+    ShownExamples,
+)
+from workbench.protocol import wire
 from workbench.protocol.reports import (
     Arrived,
     Begun,
@@ -72,7 +83,7 @@ from workbench.protocol.requests import (
     WritePreset,
 )
 from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS, Codec
-from workbench.session.session import Best, Branch, Edit, Mark, Note, Result, Stop
+from workbench.session.branch import Best, Branch, Edit, Mark, Note, Result, Stop
 from workbench.spec import Value
 
 NAN = float("nan")
@@ -87,7 +98,7 @@ NORMALIZED = BatchNormInspection(
     Noise(9, 2, np.array([2, 4]), np.ones((1, 2)), np.zeros((1, 2)), np.ones(2), np.ones(2)),
     (Lag(1, np.array([NAN]), np.array([0.5])),), (Concern(0, -1, "why"),),
 )  # fmt: skip
-SHOWN = Shown(np.ones((2, 4)), np.array([0, 1]), np.array([-1, 1]), np.array([NAN, 0.5]))
+SHOWN = ShownExamples(np.ones((2, 4)), np.array([0, 1]), np.array([-1, 1]), np.array([NAN, 0.5]))
 SEEN = Predictions(
     "dev", ("a", "b"), (2, 2),
     Boundary(np.zeros(2), np.ones(2), np.array([[0, -1]]), np.array([[0.5, NAN]]), np.ones((1, 2)), np.array([1])),
@@ -136,8 +147,8 @@ def unframed(frame: bytes) -> bytes:
 
 
 def test_every_kind_of_message_is_here():
-    assert {type(message).__name__ for codec, message in MESSAGES if codec is REQUESTS} == set(REQUESTS._decoders)
-    assert {type(message).__name__ for codec, message in MESSAGES if codec is REPORTS} == set(REPORTS._decoders)
+    assert {type(message).__name__ for codec, message in MESSAGES if codec is REQUESTS} == set(REQUESTS.kinds)
+    assert {type(message).__name__ for codec, message in MESSAGES if codec is REPORTS} == set(REPORTS.kinds)
 
 
 @pytest.mark.parametrize(("codec", "message"), MESSAGES, ids=lambda each: type(each).__name__)
@@ -157,6 +168,14 @@ def test_the_types_of_values_and_arrays_are_kept():
     layer = REPORTS.decode(unframed(REPORTS.encode(Evaluated(1, 1, Score(0.5, 0.5), None, (LAYER,))))).layers[0]
     assert layer.z.counts.dtype == np.int64
     assert layer.batchnorm.gamma.dtype == np.float32
+
+
+@pytest.mark.parametrize("values", [3, "x", [0.5], None, {"a": 1}, np.array([1, 2])], ids=lambda each: type(each).__name__)
+def test_what_is_no_array_of_numbers_with_a_fraction_is_refused_where_one_is_expected(values: object):
+    body = msgspec.msgpack.encode(("SeriesSent", {"name": "cost", "values": values}), enc_hook=wire._encode_array)
+    series = Codec(SeriesSent | Paused)
+    with pytest.raises(msgspec.ValidationError, match=r"values"):
+        series.decode(body)
 
 
 @given(st.binary(max_size=200))

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from workbench.engine.commands import Command, PassGuard, SetHyperparameter
-from workbench.engine.events import Diverged, Evaluated, Event, StoppedEarly
-from workbench.engine.history import StepsTaken
+from workbench.engine.events import Diverged, Evaluated, Event, StepsTaken, StoppedEarly
 from workbench.engine.trainer import Until
 from workbench.run.replay import replay
 from workbench.run.run import Run, scripted
 from workbench.run.snapshots import BUDGET
+from workbench.session.branch import Place
 from workbench.session.preset import Preset
-from workbench.session.session import Place, Session
+from workbench.session.session import Session
 from workbench.session.store import load_session, read_session, save
 from workbench.session.timeline import hyperparameters_at, place_before
 

@@ -7,7 +7,7 @@ import pytest
 
 from workbench.engine.state import Snapshot
 from workbench.run.snapshots import MOST, Kind, Snapshots
-from workbench.session.session import Branch, Edit, Place
+from workbench.session.branch import Branch, Edit, Place
 from workbench.session.timeline import Past, past
 
 SIZE = 800

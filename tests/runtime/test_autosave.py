@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from workbench.engine.commands import SetHyperparameter
-from workbench.engine.events import CommandRejected, HyperparameterChanged
-from workbench.engine.history import StepsTaken
+from workbench.engine.events import CommandRejected, HyperparameterChanged, StepsTaken
 from workbench.protocol.reports import Begun, Paused, Remark, Resumed, Saved, SaveFailed
 from workbench.protocol.requests import (
     Adopt,

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from workbench.engine.commands import SetHyperparameter
-from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Finished, HyperparameterChanged
-from workbench.engine.history import Series, StepsTaken
+from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Finished, HyperparameterChanged, StepsTaken
+from workbench.engine.history import Series
 from workbench.engine.trainer import Trainer, Until
 from workbench.protocol.reports import Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed
 from workbench.protocol.requests import Begin, Pause, Quit, Request, Resume, Save, TakeStep

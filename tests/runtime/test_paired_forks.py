@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from workbench.engine.commands import SetHyperparameter
-from workbench.engine.events import Finished, HyperparameterChanged, StepTaken, StoppedEarly
-from workbench.engine.history import StepsTaken
+from workbench.engine.events import Finished, HyperparameterChanged, StepsTaken, StepTaken, StoppedEarly
 from workbench.engine.state import Snapshot
 from workbench.engine.trainer import Trainer, Until
 from workbench.protocol.reports import Begun, Branches, Exported, Paused, RateFound, Remark, Report, SaveFailed

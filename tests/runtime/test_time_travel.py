@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from workbench.engine.commands import SetHyperparameter
-from workbench.engine.events import Diverged, Evaluated, Finished, GuardPassed, HyperparameterChanged, StoppedEarly
-from workbench.engine.history import Series, StepsTaken
+from workbench.engine.events import Diverged, Evaluated, Finished, GuardPassed, HyperparameterChanged, StepsTaken, StoppedEarly
+from workbench.engine.history import Series
 from workbench.engine.trainer import Trainer, Until
 from workbench.protocol.reports import (
     Arrived,
@@ -52,9 +52,10 @@ from workbench.protocol.requests import (
 )
 from workbench.run.replay import replay
 from workbench.run.run import Run, scripted
+from workbench.session.branch import Branch
 from workbench.session.format import session_to_toml
 from workbench.session.preset import Preset, read_preset
-from workbench.session.session import Branch, Session
+from workbench.session.session import Session
 from workbench.session.store import load_branch
 
 # A conftest cannot be imported from, so its class is `Any` here.

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from workbench.engine.measurements import Score
+from workbench.session.branch import Best, Branch, Edit, Mark, Result, Stop
 from workbench.session.preset import Preset, parse_preset
-from workbench.session.session import Best, Branch, Edit, Environment, Mark, Result, Score, Session, Stop
+from workbench.session.session import Environment, Session
 
 
 @pytest.fixture

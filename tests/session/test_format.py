@@ -7,10 +7,12 @@ import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.engine.measurements import Score
 from workbench.files.errors import InputError
+from workbench.session.branch import Best, Branch, Edit, Mark, Note, Place, Result, Stop
 from workbench.session.format import is_session, parse_session, session_to_toml
 from workbench.session.preset import Preset, parse_preset
-from workbench.session.session import Best, Branch, Edit, Mark, Note, Place, Result, Score, Session, Stop
+from workbench.session.session import Session
 from workbench.session.timeline import cut
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)

@@ -16,8 +16,9 @@ from workbench.engine.trainer import Until
 from workbench.files.errors import InputError
 from workbench.run.replay import replay
 from workbench.run.run import Run, scripted
+from workbench.session.branch import Place
 from workbench.session.preset import Preset, parse_preset, preset_to_toml
-from workbench.session.session import Place, Session
+from workbench.session.session import Session
 from workbench.session.store import read_session
 from workbench.session.timeline import scheduled
 

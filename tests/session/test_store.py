@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workbench.engine.measurements import Score
 from workbench.files.errors import CheckpointError, InputError, SaveError
+from workbench.session.branch import Edit, Result
 from workbench.session.checkpoint import Tensors
-from workbench.session.session import Edit, Result, Score, Session
+from workbench.session.session import Session
 from workbench.session.store import fresh_name, list_sessions, load_session, read_session, save
 
 FACTS = {"position": "12"}

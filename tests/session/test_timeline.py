@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.engine.commands import PassGuard, Planned, SetHyperparameter
+from workbench.engine.measurements import Score
 from workbench.hyperparameters import assign, get
+from workbench.session.branch import Best, Branch, Edit, Mark, Note, Place, Result, Stop
 from workbench.session.preset import Preset, parse_preset
-from workbench.session.session import Best, Branch, Edit, Mark, Note, Place, Result, Score, Session, Stop
+from workbench.session.session import Session
 from workbench.session.timeline import (
     Past,
     Script,

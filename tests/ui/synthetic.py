@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from workbench.engine.events import BatchNormStatistics, Evaluated, Histogram, LayerStatistics, Score
-from workbench.engine.history import History, StepsTaken
+from workbench.engine.events import Evaluated, StepsTaken
+from workbench.engine.history import History
+from workbench.engine.measurements import BatchNormStatistics, Histogram, LayerStatistics, Score
 from workbench.hyperparameters import Hyperparameters, assign
 from workbench.protocol.reports import Begun, SeriesSent
 from workbench.spec import Value

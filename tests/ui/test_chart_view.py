@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.session.session import Edit
+from workbench.session.branch import Edit
 from workbench.ui.state.chart_view import BETAS, LEAST, RECENT, Axis, ChartView
 from workbench.ui.state.clock import MOST, Clock
 from workbench.ui.state.layout import LAYOUTS, LEFT, LOWER_LEFT, LOWER_RIGHT, RIGHT, Last, Slot, arrange

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from synthetic import TRAIN_EXAMPLES, begun, evaluated, hyperparameters, steps, trained
 
-from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged, Score
+from workbench.engine.events import CommandRejected, Diverged, Finished, HyperparameterChanged
 from workbench.engine.history import History
+from workbench.engine.measurements import Score
 from workbench.protocol.reports import Paused, Report, Resumed, Saved
+from workbench.session.branch import Branch, Edit, Stop
 from workbench.session.preset import parse_preset
-from workbench.session.session import Branch, Edit, Session, Stop
+from workbench.session.session import Session
 from workbench.spec import Value
 from workbench.ui.state.monitor import Monitor, Phase, shown
 

@@ -14,7 +14,8 @@ from synthetic import begun, evaluated, steps, trained
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
-from workbench.engine.events import Diverged, Evaluated, Finished, HyperparameterChanged, Score
+from workbench.engine.events import Diverged, Evaluated, Finished, HyperparameterChanged
+from workbench.engine.measurements import Score
 from workbench.protocol.reports import Paused, Resumed
 from workbench.ui.panels.curves import FirstChart, SecondChart, marks, numbers
 from workbench.ui.panels.diagnosis import DiagnosisPanel

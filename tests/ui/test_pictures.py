@@ -11,7 +11,8 @@ from driving import press, settle
 from fed import FedApp, FedScreen
 from textual.pilot import Pilot
 
-from workbench.engine.events import Diverged, Finished, Score
+from workbench.engine.events import Diverged, Finished
+from workbench.engine.measurements import Score
 from workbench.protocol.reports import Paused
 from workbench.ui.app import WorkbenchApp
 from workbench.ui.widgets.editor import Editor

@@ -26,18 +26,20 @@ from workbench.engine.events import (
     Event,
     Finished,
     HyperparameterChanged,
+    StepsTaken,
     StoppedEarly,
 )
-from workbench.engine.history import StepsTaken
+from workbench.engine.measurements import Score
 from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import CheckpointError, InputError, SaveError, suggestion
 from workbench.files.lock import SessionLock
 from workbench.files.text import clean
 from workbench.hyperparameters import find
 from workbench.run.run import CannotFollow, Run, scripted
+from workbench.session.branch import Result
 from workbench.session.opening import Opened
 from workbench.session.preset import Preset
-from workbench.session.session import Result, Score, Session
+from workbench.session.session import Session
 from workbench.session.store import remove_leftovers
 from workbench.spec import Applies, InvalidValue, UnknownName, Value
 

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.arrays import Floats
 from workbench.data.dataset import Dataset, Task
 from workbench.data.splits import Splits
 from workbench.engine.evaluation import chance_level
+from workbench.engine.measurements import BatchNormInspection, Concern, Gap, Lag, Noise
 from workbench.hyperparameters import Hyperparameters
 from workbench.nn.batchnorm import BatchNorm
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES, Loss
 from workbench.nn.network import Network
-
-Floats = NDArray[np.float64]
 
 GAP_EXAMPLES = 4096
 NOISE_EXAMPLES = 1024
@@ -49,102 +48,6 @@ CONSTANT = 1e-6
 """A standard deviation below this share of the mean is the rounding of float32, not a spread."""
 _KEY = 0x6E6F726D
 """Sets these random numbers apart from all of `workbench.randomness.Purpose`, whose numbers are small."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """What the running statistics do to the scores: the same weights, normalized in two ways.
-
-    Neither cost has penalties in it, which would be the same in both, and there is no dropout in either; so this differs
-    from the dev cost of an evaluation by the penalties. Errors are shares of wrong examples, for a regression the root mean
-    squared error.
-
-    Attributes:
-        part: "dev", or "train" where there is no dev set.
-        examples: how many were looked at, at most `GAP_EXAMPLES`.
-        batch_size: of the mini-batches; the last one has what is left, or one example more.
-        running_cost, running_error: with the running statistics, as at test time.
-        batch_cost, batch_error: with the statistics of each mini-batch, as in training; weighted by length. NaN for a
-            single example, which has no variance.
-    """
-
-    part: str
-    examples: int
-    batch_size: int
-    running_cost: float
-    running_error: float
-    batch_cost: float
-    batch_error: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Noise:
-    """How far the statistics of a random mini-batch are from those of all examples looked at, by its size.
-
-    Measured on z of each hidden layer as at test time, so the noise that the batch norm of a lower layer passes on is not in
-    it. Mini-batches are drawn with replacement, as from endless data: those of an epoch, which share out the N train examples
-    between them, are quieter by √((N-m)/(N-1)). Units whose z is constant are left out; a layer without others has NaN.
-
-    Attributes:
-        examples: the train examples looked at, at most `NOISE_EXAMPLES`.
-        draws: mini-batches per size.
-        sizes: m, (S,).
-        mean: (L, S); error of μ in σ of the unit, root mean square over units and draws.
-        variance: (L, S); error of the unbiased σ² as a share of σ², root mean square over units and draws.
-        mean_theory: (S,); 1/√m, for any distribution.
-        variance_theory: (S,); √(2/(m-1)), for a normal distribution. Heavy tails make it more.
-    """
-
-    examples: int
-    draws: int
-    sizes: NDArray[np.int64]
-    mean: Floats
-    variance: Floats
-    mean_theory: Floats
-    variance_theory: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lag:
-    """How far one layer's running statistics are from the last mini-batch's; each (n,), NaN before the first mini-batch.
-
-    A σ is √(σ²+ε) here, by which batch norm divides: `distance` is what the difference makes in ẑ.
-
-    Attributes:
-        layer: from 1.
-        distance: |running μ - batch μ| in running σ.
-        log_ratio: ln(running σ² / batch σ²).
-    """
-
-    layer: int
-    distance: Floats
-    log_ratio: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Concern:
-    """Something that batch norm suffers from, with its numbers.
-
-    Attributes:
-        layer: from 1; 0 for the whole network.
-        unit: from 0; -1 for the whole layer.
-        text: one sentence for people.
-    """
-
-    layer: int
-    unit: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BatchNormInspection:
-    """All that was found after `step` steps; `lags` has one for each hidden layer."""
-
-    step: int
-    gap: Gap
-    noise: Noise
-    lags: tuple[Lag, ...]
-    concerns: tuple[Concern, ...]
 
 
 def inspect_batchnorm(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data.dataset import Dataset, Task
-from workbench.engine.events import BatchNormStatistics, Histogram, LayerStatistics, Score
+from workbench.engine.measurements import BatchNormStatistics, Histogram, LayerStatistics, Score
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES, Loss
 from workbench.nn.network import Network, Trace

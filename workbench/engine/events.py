@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from workbench.arrays import Floats
+from workbench.engine.measurements import LayerStatistics, Score
 from workbench.spec import Value
-
-Vector = NDArray[np.floating]
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How the network does on one part of the data, without dropout and label smoothing.
-
-    Attributes:
-        cost: J, the mean loss plus the penalties.
-        error: share of wrong examples; the root mean squared error for a regression.
-    """
-
-    cost: float
-    error: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +25,21 @@ class StepTaken:
     cost: float
     gradient_norm: float
     learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepsTaken:
+    """A run of consecutive steps that were committed, ending with `step`: cost, ‖g‖ and α of each, float64 (n,).
+
+    `progress` is how many epochs are done then, with the fraction of the present one.
+    """
+
+    step: int
+    epoch: int
+    progress: float
+    cost: Floats
+    gradient_norm: Floats
+    learning_rate: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,74 +87,20 @@ class EpochEnded:
     cost: float
 
 
-@dataclass(frozen=True, slots=True)
-class BatchNormStatistics:
-    """One layer's batch norm: mean and variance of the last mini-batch (NaN before the first) and running ones, γ and β.
-
-    Each is (n,).
-    """
-
-    batch_mean: Vector
-    batch_var: Vector
-    running_mean: Vector
-    running_var: Vector
-    gamma: Vector
-    beta: Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """Counts (bins,) in equal bins from `low` to `high`; values beyond are in the end bins."""
-
-    low: float
-    high: float
-    counts: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class LayerStatistics:
-    """One layer, 1 to L, at an evaluation.
-
-    Attributes:
-        gradient_norm: ‖dW‖ at the last step, before clipping; NaN where there was none.
-        weight_norm: ‖W‖.
-        update_ratio: ‖ΔW‖/‖W‖ of the last step; about 1e-3 is healthy; NaN where there was none.
-        dead: share of units whose slope g' is below 1e-3 on every example looked at: ReLUs that never fire, sigmoids
-            that are saturated throughout. 0 for the output.
-        saturated: share of outputs, over units and examples, where a function with two flat ends (sigmoid, tanh) has a slope
-            below a twentieth of its greatest; 0 for other functions and for the output.
-        twins: share of units whose weights are all but a copy of another unit's.
-        z: distribution of Z before batch norm, over examples and units.
-        normalized: that of Ẑ, after the normalization and before γ and β; None without batch norm.
-        y: that of γẑ+β, which goes into the activation; of Z without batch norm.
-        input_mean, input_std: of each unit of the layer's input, over examples, (n_in,).
-    """
-
-    layer: int
-    units: int
-    gradient_norm: float
-    weight_norm: float
-    update_ratio: float
-    dead: float
-    saturated: float
-    twins: float
-    z: Histogram
-    normalized: Histogram | None
-    y: Histogram
-    input_mean: Vector
-    input_std: Vector
-    batchnorm: BatchNormStatistics | None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
-    """Train and dev were evaluated after `step` steps, and the layers looked at."""
+    """Train and dev were evaluated after `step` steps, and the layers looked at.
+
+    `look` says that the run was put there, and did not come there by training: then it is no part of its timeline, and its dev
+    cost does not count for the best.
+    """
 
     step: int
     epoch: int
     train: Score
     dev: Score | None
     layers: tuple[LayerStatistics, ...]
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True)

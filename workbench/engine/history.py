@@ -14,26 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.engine.events import Evaluated, Event, Score
+from workbench.arrays import Floats
+from workbench.engine.events import Evaluated, Event, StepsTaken
+from workbench.engine.measurements import Score
 
 CAPACITY = 1024
-Floats = NDArray[np.float64]
 _FIELDS = ("low", "high", "total", "steps", "count", "bad")
-
-
-@dataclass(frozen=True, slots=True)
-class StepsTaken:
-    """A run of consecutive steps that were committed, ending with `step`: cost, ‖g‖ and α of each, float64 (n,).
-
-    `progress` is how many epochs are done then, with the fraction of the present one.
-    """
-
-    step: int
-    epoch: int
-    progress: float
-    cost: Floats
-    gradient_norm: Floats
-    learning_rate: Floats
 
 
 @dataclass(frozen=True, slots=True)

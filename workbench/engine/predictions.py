@@ -5,19 +5,16 @@ Where a logit is not finite there is no prediction: the class is -1 and the conf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.arrays import Floats, Ints
 from workbench.data.dataset import Task
 from workbench.data.splits import Splits
+from workbench.engine.measurements import Boundary, Confusion, Fit, Predictions, ShownExamples
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES
 from workbench.nn.network import Network
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 POINTS = 400
 MARGIN = 0.08
@@ -26,85 +23,6 @@ SHOWN = 24
 """Examples of each kind."""
 FILTERS = 64
 LOOKED_AT = 4096
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Boundary:
-    """The classes over a plane of inputs, in the units they are trained on.
-
-    Attributes:
-        low, high: corners of the map, (2,) each: x and y.
-        classes: of each place, (rows, columns), the greatest y in the first row; -1 where there is no prediction.
-        confidence: probability of that class, the same shape.
-        points, labels: some train examples, (k, 2) and (k,).
-    """
-
-    low: Floats
-    high: Floats
-    classes: Ints
-    confidence: Floats
-    points: Floats
-    labels: Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fit:
-    """Predicted against true targets of a regression, (k,) each, and what is said of all examples looked at."""
-
-    truth: Floats
-    predicted: Floats
-    rmse: float
-    r2: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Confusion:
-    """How often (C, C) a true class (row) was predicted as another (column); without a prediction it is in no column."""
-
-    counts: Ints
-    missing: int
-
-    def recall(self) -> Floats:
-        """Of each true class the share that was found, (C,); NaN of a class without examples."""
-        with np.errstate(all="ignore"):
-            return np.asarray(np.diag(self.counts) / self.counts.sum(axis=1))
-
-    def precision(self) -> Floats:
-        """Of each predicted class the share that is right, (C,); NaN of one that is never predicted."""
-        with np.errstate(all="ignore"):
-            return np.asarray(np.diag(self.counts) / self.counts.sum(axis=0))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """Some examples: inputs as they were before normalization (k, n), true and predicted classes, and the confidence in these."""
-
-    X: Floats
-    truth: Ints
-    predicted: Ints
-    confidence: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """All that applies to the task; None for the rest.
-
-    Attributes:
-        part: which part of the data was looked at: dev, or train where there is none.
-        class_names: in the order of their numbers.
-        image: height and width of an example that is an image; empty otherwise.
-        filters: weights of the first layer as images, (units, height, width).
-    """
-
-    part: str
-    class_names: tuple[str, ...]
-    image: tuple[int, ...]
-    boundary: Boundary | None
-    fit: Fit | None
-    confusion: Confusion | None
-    examples: Shown | None
-    worst: Shown | None
-    filters: Floats | None
 
 
 def predictions_of(network: Network, splits: Splits, columns: int, rows: int) -> Predictions:
@@ -116,8 +34,8 @@ def predictions_of(network: Network, splits: Splits, columns: int, rows: int) ->
     truth = _labels(splits.task, Y) if classified else predicted
     shape = splits.image_shape
 
-    def shown(rows: Ints) -> Shown:
-        return Shown(_raw(splits, X[rows]), truth[rows], predicted[rows], confidence[rows])
+    def shown(rows: Ints) -> ShownExamples:
+        return ShownExamples(_raw(splits, X[rows]), truth[rows], predicted[rows], confidence[rows])
 
     return Predictions(
         part=name,
@@ -173,6 +91,18 @@ def _confusion(truth: Ints, predicted: Ints, classes: int) -> Confusion:
     known = predicted >= 0
     counts = np.bincount(truth[known] * classes + predicted[known], minlength=classes**2).reshape(classes, classes)
     return Confusion(counts.astype(np.int64), int((~known).sum()))
+
+
+def recall(confusion: Confusion) -> Floats:
+    """Of each true class the share that was found, (C,); NaN of a class without examples."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.diag(confusion.counts) / confusion.counts.sum(axis=1))
+
+
+def precision(confusion: Confusion) -> Floats:
+    """Of each predicted class the share that is right, (C,); NaN of one that is never predicted."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.diag(confusion.counts) / confusion.counts.sum(axis=0))
 
 
 def _worst(truth: Ints, predicted: Ints, confidence: Floats) -> Ints:

@@ -16,6 +16,7 @@ It is suspended only between two steps, so whoever drives it may read or copy th
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,12 +36,12 @@ from workbench.engine.events import (
     Finished,
     GuardPassed,
     HyperparameterChanged,
-    Score,
     StepTaken,
     StoppedEarly,
 )
+from workbench.engine.measurements import Score
 from workbench.engine.state import Snapshot, State
-from workbench.hyperparameters import Architecture, DataSettings, Hyperparameters, assign, conflicts, find, get
+from workbench.hyperparameters import TABLE, Architecture, DataSettings, Hyperparameters, assign, conflicts, find, get
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES
 from workbench.optim.penalties import add_penalty_gradients, clip, norm, penalty
@@ -170,11 +171,17 @@ class Trainer:
         name = find(command.name)[0].name
         self.hyperparameters = edited
         self.state.network.configure(edited)
-        effect = unused_because(name, edited, self.architecture.batch_norm) or ""
-        if name == "patience" and self.splits.dev is None:
-            effect = "there is no dev set"
         was, now = get(h, command.name), get(edited, command.name)
-        return HyperparameterChanged(step, command.name, was, now, effect, command.undoes, planned)
+        return HyperparameterChanged(step, command.name, was, now, self.unused.get(name, ""), command.undoes, planned)
+
+    @property
+    def unused(self) -> dict[str, str]:
+        """The hyperparameters that have no effect now, each with the reason."""
+        names = [each.name for each in TABLE.values() if each.applies is Applies.STEP]
+        reasons = {name: unused_because(name, self.hyperparameters, self.architecture.batch_norm) for name in names}
+        if self.splits.dev is None:
+            reasons["patience"] = "there is no dev set"
+        return {name: reason for name, reason in reasons.items() if reason}
 
     def edited(self, h: Hyperparameters, command: SetHyperparameter) -> Hyperparameters:
         """`h` with an edit that this run can take. Raises `UnknownName` or `InvalidValue`."""
@@ -312,7 +319,11 @@ class Trainer:
         dataset = getattr(self.splits, part)
         return None if dataset is None else score(self.state.network, self.splits.task, dataset, self._penalty())
 
-    def evaluate(self, before: Array | None) -> Evaluated:
+    def look(self) -> Evaluated:
+        """Scores and layer statistics where the run was put; nothing of it is remembered."""
+        return dataclasses.replace(self._look(None), look=True)
+
+    def _look(self, before: Array | None) -> Evaluated:
         """Scores and layer statistics now; `before` are the parameters before the last update, for the update ratio."""
         with np.errstate(all="ignore"):
             train = self._score("train")
@@ -328,7 +339,7 @@ class Trainer:
 
     def _evaluated(self, before: Array | None) -> Evaluated:
         """An evaluation of the run's own, whose dev cost may be the best so far."""
-        found = self.evaluate(before)
+        found = self._look(before)
         if found.dev is not None:
             self.state.best.record(found.step, found.dev.cost)
         return found

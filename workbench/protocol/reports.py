@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workbench.engine.batchnorm_inspection import BatchNormInspection
+from workbench.arrays import Floats
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -13,11 +13,11 @@ from workbench.engine.events import (
     Finished,
     GuardPassed,
     HyperparameterChanged,
+    StepsTaken,
     StoppedEarly,
 )
-from workbench.engine.history import Floats, StepsTaken
-from workbench.engine.predictions import Predictions
-from workbench.session.session import Branch
+from workbench.engine.measurements import BatchNormInspection, Predictions
+from workbench.session.branch import Branch
 from workbench.spec import Value
 
 

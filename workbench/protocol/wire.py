@@ -1,12 +1,14 @@
-"""Messages as bytes: a length, then MessagePack of [name, fields]. NumPy arrays travel as dtype, shape and raw bytes."""
+"""Messages as bytes: a length, then MessagePack of [name, fields]. NumPy arrays travel as dtype, shape and raw bytes.
+
+A message's decoder is made when the first of its kind comes, and NumPy is loaded with the first array.
+"""
 
 from __future__ import annotations
 
 import struct
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 import msgspec
-import numpy as np
 
 from workbench.protocol.reports import Report
 from workbench.protocol.requests import Request
@@ -20,6 +22,8 @@ _DIMENSIONS = 3
 
 
 def _encode_array(value: object) -> msgspec.msgpack.Ext:
+    import numpy as np
+
     if not isinstance(value, np.ndarray) or value.ndim > _DIMENSIONS:
         raise NotImplementedError(type(value).__name__)
     head = value.dtype.str.encode() + struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)
@@ -27,6 +31,8 @@ def _encode_array(value: object) -> msgspec.msgpack.Ext:
 
 
 def _decode_array(code: int, data: memoryview) -> object:
+    import numpy as np
+
     dtype = bytes(data[:3]).decode()
     if code != _ARRAY or dtype not in _DTYPES or len(data) < 4 or data[3] > _DIMENSIONS:
         raise ValueError(f"unknown extension {code}")
@@ -35,22 +41,20 @@ def _decode_array(code: int, data: memoryview) -> object:
     return np.frombuffer(data[start:], dtype).reshape(shape).copy()  # in the message it lies at an odd address, which is slow
 
 
-def _accept_array(kind: Any, value: object) -> object:
-    if (get_origin(kind) or kind) is np.ndarray and isinstance(value, np.ndarray):
-        return value
-    raise NotImplementedError(f"expected an array, got {type(value).__name__}")
+def _as_it_came(kind: type, value: object) -> object:
+    """An array that `_decode_array` has made, or something else: msgspec itself then looks whether it is of the kind."""
+    return value
 
 
 class Codec:
     """Both directions for the messages of one union."""
 
     def __init__(self, messages: Any) -> None:
+        self.kinds: dict[str, type] = {each.__name__: each for each in get_args(messages)}
+        """Every message by its name."""
         self._encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
         self._envelope = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
-        self._decoders = {
-            each.__name__: msgspec.msgpack.Decoder(each, dec_hook=_accept_array, ext_hook=_decode_array)
-            for each in get_args(messages)
-        }
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
 
     def encode(self, message: object) -> bytes:
         """One frame, its length included."""
@@ -61,12 +65,18 @@ class Codec:
         """The message of one frame's body. Raises `msgspec.MsgspecError` for anything else."""
         try:
             name, fields = self._envelope.decode(body)
-            if name in self._decoders:
-                return self._decoders[name].decode(fields)
+            if name in self.kinds:
+                return self._decoder(name).decode(fields)
         # Text that is not UTF-8, an array of another length, endless nesting.
         except (ValueError, RecursionError, struct.error) as error:
             raise msgspec.ValidationError(str(error)) from None
         raise msgspec.ValidationError(f"unknown message {name!r}")
+
+    def _decoder(self, name: str) -> msgspec.msgpack.Decoder[Any]:
+        if name not in self._decoders:
+            kind: Any = self.kinds[name]
+            self._decoders[name] = msgspec.msgpack.Decoder(kind, dec_hook=_as_it_came, ext_hook=_decode_array)
+        return self._decoders[name]
 
 
 REQUESTS = Codec(Request)

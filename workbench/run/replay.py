@@ -11,7 +11,8 @@ from workbench.engine.trainer import Trainer, Until
 from workbench.run.environment import environment, fix_blas_threads
 from workbench.run.run import new_trainer
 from workbench.run.snapshots import Kind, Snapshots
-from workbench.session.session import Branch, Place, Result, Session
+from workbench.session.branch import Branch, Place, Result
+from workbench.session.session import Session
 from workbench.session.timeline import Script, hyperparameters_at, past
 
 

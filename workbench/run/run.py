@@ -19,8 +19,8 @@ import numpy as np
 from workbench.data.dataset import DataError
 from workbench.data.splits import prepare
 from workbench.engine.commands import Command, CommandSource, PassGuard, SetHyperparameter
-from workbench.engine.events import Diverged, EpochEnded, Evaluated, Event, StepTaken, StoppedEarly
-from workbench.engine.history import PREFIX, History, StepsTaken
+from workbench.engine.events import Diverged, EpochEnded, Evaluated, Event, StepsTaken, StepTaken, StoppedEarly
+from workbench.engine.history import PREFIX, History
 from workbench.engine.state import Snapshot, SnapshotMismatch
 from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import CheckpointError, InputError
@@ -29,8 +29,9 @@ from workbench.run.recorder import Recorder
 from workbench.run.retrace import CannotFollow as CannotFollow
 from workbench.run.retrace import along
 from workbench.run.snapshots import BUDGET, Kind, Snapshots
+from workbench.session.branch import Branch, Place, Result
 from workbench.session.branches import described, is_empty, renamed, repeats, without
-from workbench.session.session import Branch, Place, Result, Session
+from workbench.session.session import Session
 from workbench.session.store import load_branch, save
 from workbench.session.timeline import (
     Past,

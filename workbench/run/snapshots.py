@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from workbench.engine.state import Snapshot
-from workbench.session.session import Branch, Place
+from workbench.session.branch import Branch, Place
 from workbench.session.timeline import Past, leads_to
 
 BUDGET = 256 * 2**20

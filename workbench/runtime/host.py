@@ -144,7 +144,7 @@ class Host:
         self._send(self._branches())
         self._remark()
         if self._run.trainer.state.step:
-            self._send(self._run.trainer.evaluate(None))
+            self._send(self._run.trainer.look())
         if self._paused:
             self._send(Paused(self._run.trainer.state.step))
 
@@ -191,7 +191,7 @@ class Host:
     def _look_around(self, moved: bool) -> None:
         """Scores and layers at another place; they take longer than everything else, and so come last."""
         if moved and self._run.trainer.state.step:
-            self._send(self._run.trainer.evaluate(None))
+            self._send(self._run.trainer.look())
 
     def _remark(self) -> None:
         if self._run.remark:

@@ -34,8 +34,8 @@ from workbench.protocol.requests import (
     WritePreset,
 )
 from workbench.run.run import CannotFollow, Run
+from workbench.session.branch import Place
 from workbench.session.preset import preset_to_toml
-from workbench.session.session import Place
 from workbench.session.timeline import place_before, scheduled, undoable
 
 

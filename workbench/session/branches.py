@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from workbench.session.session import Branch, Session
+from workbench.session.branch import Branch
+from workbench.session.session import Session
 from workbench.session.timeline import has_own, leads_to, past
 
 MAX_NAME = 60

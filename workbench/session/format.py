@@ -10,26 +10,15 @@ import dataclasses
 import re
 from typing import Any, TypeVar
 
+from workbench.engine.measurements import Score
 from workbench.files.errors import InputError, Problems
 from workbench.files.text import clean
 from workbench.files.toml import Reader, Table, parse_toml, shown, write_keys, write_table
 from workbench.hyperparameters import TABLE, assign
+from workbench.session.branch import MAIN, Best, Branch, Edit, Mark, Note, Result, Stop
 from workbench.session.plan import live, value_of
 from workbench.session.preset import Preset, preset_from, preset_to_table
-from workbench.session.session import (
-    FORMAT,
-    MAIN,
-    Best,
-    Branch,
-    Edit,
-    Environment,
-    Mark,
-    Note,
-    Result,
-    Score,
-    Session,
-    Stop,
-)
+from workbench.session.session import FORMAT, Environment, Session
 from workbench.spec import InvalidValue
 
 HEADING = "# A session of Workbench: the preset, the seed and the edits that the run can be repeated from.\n"

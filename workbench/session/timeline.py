@@ -13,8 +13,9 @@ from typing import Any
 
 from workbench.engine.commands import Command, PassGuard, Planned, SetHyperparameter
 from workbench.hyperparameters import Hyperparameters, assign
+from workbench.session.branch import Branch, Edit, Place, Stop
 from workbench.session.preset import Preset
-from workbench.session.session import Branch, Edit, Place, Session, Stop
+from workbench.session.session import Session
 
 Decision = tuple[int, *tuple[object, ...]]
 """A step, and what was decided after it."""

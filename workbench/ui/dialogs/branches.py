@@ -15,7 +15,7 @@ from textual.widgets.tree import TreeNode
 
 from workbench.files.text import clean
 from workbench.protocol.requests import Delete, Describe, Rename, Switch
-from workbench.session.session import Branch
+from workbench.session.branch import Branch
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.dialogs.prompt import PromptScreen
 from workbench.ui.screens.screen import SettlingScreen

@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 from textual.widgets import DataTable
 
-from workbench.engine.events import Histogram, LayerStatistics, Vector
+from workbench.arrays import Vector
+from workbench.engine.measurements import Histogram, LayerStatistics
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.widgets.histogram import histogram_lines

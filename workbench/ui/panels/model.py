@@ -13,7 +13,9 @@ from textual.color import Color
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from workbench.engine.predictions import Predictions, Shown
+from workbench.engine.measurements import Predictions, ShownExamples
+from workbench.engine.predictions import precision as precision_of
+from workbench.engine.predictions import recall as recall_of
 from workbench.files.text import clean
 from workbench.protocol.requests import MODEL
 from workbench.ui.panels.layers import compact
@@ -197,7 +199,7 @@ def _tiles(panel: ModelPanel, tiles: list[list[Text]], width: int) -> Text:
     return text
 
 
-def _examples(panel: ModelPanel, seen: Predictions, shown: Shown | None) -> Text:
+def _examples(panel: ModelPanel, seen: Predictions, shown: ShownExamples | None) -> Text:
     if shown is None or not len(shown.truth):
         return Text("  None of those looked at is wrong.", "italic")
     width = max(seen.image[1], 9)
@@ -225,7 +227,7 @@ def _confusion(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
     width = max(5, *(len(name) for name in names), len(str(found.counts.max(initial=0)))) + 1
     text = Text(no_wrap=True)
     text.append(f"{'true ↓':<8}" + "".join(f"{name:>{width}}" for name in names) + "  recall\n", "dim")
-    recall, precision = found.recall(), found.precision()
+    recall, precision = recall_of(found), precision_of(found)
     for true, name in enumerate(names):
         text.append(f"{name:<8}", "dim")
         for predicted, count in enumerate(found.counts[true].tolist()):

@@ -13,8 +13,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Static
 
-from workbench.engine.batchnorm_inspection import BatchNormInspection, drift
-from workbench.engine.events import BatchNormStatistics, Evaluated
+from workbench.engine.batchnorm_inspection import drift
+from workbench.engine.events import Evaluated
+from workbench.engine.measurements import BatchNormInspection, BatchNormStatistics
 from workbench.files.text import clean
 from workbench.protocol.requests import BATCHNORM
 from workbench.ui.panels.layers import compact

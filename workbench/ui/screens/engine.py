@@ -22,8 +22,9 @@ from workbench.files.text import clean
 from workbench.protocol.reports import Begun, Crashed, Refused, Remark, Report, Saved, SaveFailed
 from workbench.protocol.requests import Begin, Pause, Request, Resume, Save, TakeStep
 from workbench.runtime.connection import EngineConnection, EngineDied
+from workbench.session.branch import Note
 from workbench.session.format import session_to_toml
-from workbench.session.session import Note, Session
+from workbench.session.session import Session
 from workbench.session.store import read_session
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.messages import Edited, EngineLost, Reported

@@ -27,7 +27,7 @@ from workbench.protocol.requests import (
     Undo,
     WritePreset,
 )
-from workbench.session.session import Branch
+from workbench.session.branch import Branch
 from workbench.session.timeline import hyperparameters_at, place_before, undoable
 from workbench.spec import Value
 from workbench.ui.dialogs.branches import BranchesScreen

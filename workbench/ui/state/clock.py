@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.session.session import Edit
+from workbench.session.branch import Edit
 from workbench.ui.state.chart_view import Axis
 
 Floats = NDArray[np.float64]

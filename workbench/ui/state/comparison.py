@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.engine.commands import SetHyperparameter
-from workbench.engine.events import CommandRejected, Diverged, Finished, StoppedEarly
-from workbench.engine.history import StepsTaken
+from workbench.engine.events import CommandRejected, Diverged, Finished, StepsTaken, StoppedEarly
 from workbench.hyperparameters import find
 from workbench.nn.ewma import smooth
 from workbench.protocol.reports import Begun, Refused, Report

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from workbench.engine.batchnorm_inspection import BatchNormInspection, drift
+from workbench.engine.batchnorm_inspection import drift
 from workbench.engine.commands import Planned
 from workbench.engine.events import (
     CommandRejected,
@@ -16,13 +16,15 @@ from workbench.engine.events import (
     Finished,
     GuardPassed,
     HyperparameterChanged,
+    StepsTaken,
     StoppedEarly,
 )
-from workbench.engine.history import PER_STEP, History, Recent, Series, StepsTaken
-from workbench.engine.predictions import Predictions
+from workbench.engine.history import PER_STEP, History, Recent, Series
+from workbench.engine.measurements import BatchNormInspection, Predictions
 from workbench.hyperparameters import TABLE
 from workbench.protocol.reports import Arrived, Begun, Branches, Inspected, Paused, Report, Resumed, Saved, SaveFailed, Travelling
-from workbench.session.session import MAIN, Best, Branch, Edit, Session
+from workbench.session.branch import MAIN, Best, Branch, Edit
+from workbench.session.session import Session
 from workbench.spec import Value
 from workbench.ui.state.clock import Clock
 
