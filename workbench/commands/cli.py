@@ -89,14 +89,14 @@ def train(
     branch: str | None, rebuild: bool, path: Path | None, as_json: bool, folder: Path,
 ) -> int:  # fmt: skip
     """Train without a screen, or go on with a session."""
-    from workbench.commands import headless
+    from workbench.commands import arguments, headless
     from workbench.engine.trainer import Until
     from workbench.session.opening import open_input
 
     opened = open_input(name, folder)
-    session = headless.session_from(opened.content, seed, settings, branch)
-    run = headless.opened_run(opened, session, rebuild)
-    return headless.train(run, headless.edits_from(edits), Until(steps, epochs), path, as_json)
+    session = arguments.session_from(opened.content, seed, settings, branch)
+    run = arguments.run_of(opened, session, rebuild)
+    return headless.train(run, arguments.edits_from(edits), Until(steps, epochs), path, as_json)
 
 
 @cli.command()
@@ -140,7 +140,7 @@ def replay(name: str, as_json: bool, folder: Path) -> int:
 @_sessions
 def gradcheck(name: str, as_json: bool, folder: Path) -> int:
     """Compare the gradients of backpropagation with numerical ones, in float64."""
-    from workbench.commands.headless import json_number
+    from workbench.commands.output import json_number
     from workbench.run.gradcheck import FINE, check_preset
     from workbench.session.opening import open_input
     from workbench.session.session import Session
