@@ -20,8 +20,15 @@ import pytest
 import tomli
 
 from workbench.__main__ import main
+from workbench.commands import headless
 from workbench.commands.cli import COMMANDS
+from workbench.engine.trainer import Until
+from workbench.files.lock import SessionLock
+from workbench.run.autosave import Autosave
 from workbench.run.replay import replay
+from workbench.run.run import Run
+from workbench.session.preset import Preset
+from workbench.session.session import Session
 from workbench.session.store import load_session
 
 Done = subprocess.CompletedProcess[str]
@@ -154,6 +161,62 @@ def test_a_session_that_cannot_be_saved_is_said_and_fails(workbench: Command, tm
 
 
 @pytest.mark.usefixtures("small")
+def test_a_session_that_somebody_else_has_open_is_not_trained_over(workbench: Command, tmp_path: Path):
+    lock = SessionLock(tmp_path / "s.toml")
+    assert lock.acquire()
+    done = workbench("train", "small.toml", "--json", "--save", "s.toml")
+    assert errors_of(done) == ["--save s.toml: another workbench has this session open"]
+    assert done.stdout == ""
+    lock.release()
+    assert json_of(workbench("train", "small.toml", "--json", "--save", "s.toml"))["session"] == "s.toml"
+    assert not [each.name for each in tmp_path.iterdir() if each.name.startswith(".")]
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_killed_training_left_half_written_goes_before_the_first_step(workbench: Command, tmp_path: Path):
+    stale, other = tmp_path / ".s.toml.0123456789ab.tmp", tmp_path / ".t.toml.0123456789ab.tmp"
+    stale.touch()
+    other.touch()
+    errors_of(workbench("train", "small.toml", "--save", "s.toml", "--edit", "5:keep_prob.9=1"))
+    assert not stale.exists()
+    assert other.exists()
+    assert not (tmp_path / "s.toml").exists()
+
+
+def test_it_is_saved_on_the_way_and_in_the_end(make_preset: Callable[..., Preset], tmp_path: Path):
+    run, path, told = Run(Session(preset=make_preset(), seed=1)), tmp_path / "s.toml", []
+
+    class Told:
+        def saved(self, path: str, step: int, asked: bool) -> None:
+            told.append((step, asked, load_session(path)[0].branch.result is not None))
+
+        def failed(self, path: str, reason: str, asked: bool) -> None:
+            pytest.fail(reason)
+
+    assert headless.train(run, [], Until(steps=30), Autosave(path, 0.0, Told()), as_json=True) == 0
+    *on_the_way, last = told
+    assert len(on_the_way) >= 4  # at each evaluation at least, and one comes at each end of the 7 steps of an epoch
+    assert [step for step, _, _ in on_the_way] == sorted({step for step, _, _ in on_the_way})
+    assert not any(asked for _, asked, _ in on_the_way)
+    assert last == (30, True, True)
+
+
+def test_a_save_on_the_way_that_fails_is_said_once_and_training_goes_on(
+    make_preset: Callable[..., Preset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run, path = Run(Session(preset=make_preset(), seed=1)), tmp_path / "s.toml"
+    path.mkdir()
+    with headless.autosaving(path, 0.0) as autosave:
+        assert headless.train(run, [], Until(steps=30), autosave, as_json=True) == 1
+    assert run.trainer.state.step == 30
+    out, errors = capsys.readouterr()
+    assert out == ""
+    on_the_way, last = errors.splitlines()
+    assert on_the_way.startswith(f"workbench: {path}: not saved: ")
+    assert on_the_way == f"{last}; training goes on"
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("save", [(), ("--save", "s.toml")], ids=["not saved", "saved"])
 def test_interrupted_it_ends_between_two_steps_and_saves(tmp_path: Path, number: int, status: int, save: tuple[str, ...]):
@@ -203,6 +266,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureF
         (["small.toml", "--steps", "-1"], r"Invalid value for '--steps': -1 is not in the range x>=0\."),
         (["small.toml", "--steps", "few"], r"Invalid value for '--steps': 'few' is not a valid integer range\."),
         (["small.toml", "--seed", "-1"], r"Invalid value for '--seed': .+"),
+        (["small.toml", "--save", "s.txt"], r"--save s\.txt: expected a name that ends in \.toml"),
         (["small.toml", "--stops", "1"], r"No such option.*--stops.*"),
         (["small.toml", "--set", "learnig_rate=1"], r"--set learnig_rate: no such hyperparameter; did you mean learning_rate\?"),
         (["small.toml", "--set", "learning_rate"], r"--set learning_rate: expected NAME=VALUE"),

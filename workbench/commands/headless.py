@@ -30,54 +30,58 @@ from workbench.engine.events import (
 )
 from workbench.engine.history import StepsTaken
 from workbench.engine.trainer import Until
-from workbench.files.errors import InputError, SaveError
-from workbench.files.lock import SessionLock
+from workbench.files.errors import InputError
 from workbench.files.text import clean
+from workbench.run.autosave import Autosave
 from workbench.run.run import Run, scripted
 from workbench.session.session import Result
-from workbench.session.store import remove_leftovers
 
 AUTOSAVE_SECONDS = 10.0
 """How often a run that is to be saved is saved on the way."""
 
 
-def train(run: Run, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool) -> int:
-    """Train, print how it went, and return the exit status: 1 where it diverged or an edit came too late."""
-    with _writing(save_to):
-        return _train(run, edits, until, save_to, as_json)
-
-
 @contextmanager
-def _writing(path: Path | None) -> Iterator[None]:
-    """The right to write a session, from before the first step. Raises `InputError` where somebody else has it."""
-    if path is None:
-        yield
-        return
-    if path.suffix != ".toml":
+def autosaving(path: Path | None, seconds: float = AUTOSAVE_SECONDS) -> Iterator[Autosave]:
+    """Saves a run to `path` every so many seconds, while nobody else may write it; without one, nowhere.
+
+    Raises `InputError` where it is no name for a session, or where somebody else has it.
+    """
+    if path is not None and path.suffix != ".toml":
         raise InputError(f"--save {path}: expected a name that ends in .toml")
-    lock = SessionLock(path)
-    if not lock.acquire():
-        raise InputError(f"--save {path}: another workbench has this session open")
+    autosave = Autosave(path, seconds, _Told())
     try:
-        remove_leftovers(path)
-        yield
+        if not autosave.hold():
+            raise InputError(f"--save {path}: another workbench has this session open")
+        yield autosave
     finally:
-        lock.release()
+        autosave.release()
 
 
-def _train(run: Run, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool) -> int:
+class _Told:
+    """Says what fails, on standard error."""
+
+    def saved(self, path: str, step: int, asked: bool) -> None:
+        pass
+
+    def failed(self, path: str, reason: str, asked: bool) -> None:
+        click.echo(f"workbench: {reason}{'' if asked else '; training goes on'}", err=True)
+
+
+def train(run: Run, edits: list[TimedEdit], until: Until, autosave: Autosave, as_json: bool) -> int:
+    """Train, save, print how it went, and return the exit status: 1 where something of it failed."""
     state = run.trainer.state
+    autosave.keep(run)
     try_edits(run.trainer, edits)
     begin_step, begin_progress, started = state.step, state.batches.progress, time.perf_counter()
     try:
         with _interruptible(scripted(edits)) as commands:
-            ended = _drive(run, commands, until, as_json, save_to)
+            ended = _drive(run, commands, until, as_json, autosave)
     except Interrupted as interrupted:
-        return _end_early(run, interrupted.number, save_to)
+        return _end_early(run, interrupted.number, autosave)
     seconds = time.perf_counter() - started
     result = _result_of(ended) if isinstance(ended, Finished) else run.result()
-    if save_to is not None:
-        run.save(save_to)
+    if not _saved(autosave):
+        return 1
     examples = (state.batches.progress - begin_progress) * state.batches.examples
     summary = Summary(
         preset=run.session.preset.name,
@@ -91,7 +95,7 @@ def _train(run: Run, edits: list[TimedEdit], until: Until, save_to: Path | None,
         steps_per_second=round((state.step - begin_step) / seconds, 1),
         examples_per_second=round(examples / seconds, 1),
         state_hash=state.digest(),
-        session=str(save_to) if save_to is not None else None,
+        session=str(autosave.target) if autosave.target is not None else None,
     )
     if as_json:
         print_json(summary.figures())
@@ -144,36 +148,28 @@ def _interruptible(commands: CommandSource) -> Iterator[CommandSource]:
             signal.signal(number, handler)
 
 
-def _end_early(run: Run, number: int, save_to: Path | None) -> int:
-    saved = ""
-    if save_to is not None:
-        run.save(save_to)
-        saved = f"; saved {clean(str(save_to))}"
+def _saved(autosave: Autosave) -> bool:
+    """Whether the run is on disk now, with its scores, if it is to be there at all."""
+    return autosave.target is None or autosave.save(autosave.target)
+
+
+def _end_early(run: Run, number: int, autosave: Autosave) -> int:
+    if not _saved(autosave):
+        return 1
+    saved = f"; saved {clean(str(autosave.target))}" if autosave.target is not None else ""
     click.echo(f"workbench: interrupted after step {run.trainer.state.step:,}{saved}", err=True)
     return 128 + number
 
 
-def _save_on_the_way(run: Run, path: Path, failed: str) -> str:
-    """Save; what fails does no harm, and is said once. Returns how it failed."""
-    try:
-        run.save(path, scored=False)
-    except SaveError as error:
-        if str(error) != failed:
-            click.echo(f"workbench: {error}; training goes on", err=True)
-        return str(error)
-    return ""
-
-
-def _drive(run: Run, commands: CommandSource, until: Until, as_json: bool, save_to: Path | None) -> Event | None:
+def _drive(run: Run, commands: CommandSource, until: Until, as_json: bool, autosave: Autosave) -> Event | None:
     """Train to the end, showing how it goes and saving every so often; returns the last event."""
-    trainer, last, due, failed = run.trainer, None, every(AUTOSAVE_SECONDS), ""
+    last = None
     with reporter_for(as_json) as reporter:
         for event in run.events(commands, every(0.1), until):
             match event:
                 case StepsTaken():
-                    reporter.progress(_share_done(event, until, trainer.hyperparameters.epochs), event)
-                    if save_to is not None and due():
-                        failed = _save_on_the_way(run, save_to, failed)
+                    reporter.progress(_share_done(event, until, run.trainer.hyperparameters.epochs), event)
+                    autosave.save_if_due()
                     continue
                 case Evaluated():
                     reporter.evaluated(event)

@@ -33,4 +33,6 @@ def command(
     opened = open_input(name, folder)
     session = arguments.session_from(opened.content, seed, settings, branch)
     run = arguments.run_of(opened, session, rebuild)
-    return headless.train(run, arguments.edits_from(edits), Until(steps, epochs), path, as_json)
+    timed = arguments.edits_from(edits)
+    with headless.autosaving(path) as autosave:
+        return headless.train(run, timed, Until(steps, epochs), autosave, as_json)
