@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from importlinter.cli import lint_imports
 
+from workbench.commands.cli import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 
 SCREEN = {"textual", "plotext", "textual_plotext", "rich"}
@@ -28,7 +30,9 @@ WITHOUT = {
     "workbench.run.run": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
     "workbench.runtime.connection": SCREEN | COMMAND,
     "workbench.runtime.__main__": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
-    "workbench.commands.cli": SCREEN | {"numpy", "asyncio", "multiprocessing"},
+    "workbench.commands.cli": SCREEN | FILES | {"numpy", "asyncio", "multiprocessing"},
+    **{f"workbench.commands.{name}": SCREEN | FILES | {"numpy", "asyncio", "multiprocessing"} for name in COMMANDS},
+    "workbench.commands.headless": SCREEN | {"asyncio", "multiprocessing"},
 }
 
 

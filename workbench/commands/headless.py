@@ -1,24 +1,24 @@
 """Training without a screen: the headless twin of the training screen.
 
-Reads the options of `workbench train`, drives a run, and says how it goes and how it went.
+Drives a run, saves it on the way and at the end, and ends it between two steps where somebody wants that.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
-from workbench.engine.commands import Command, CommandSource, SetHyperparameter
+from workbench.commands.arguments import TimedEdit, try_edits
+from workbench.commands.output import print_json
+from workbench.commands.progress import every, reporter_for
+from workbench.commands.summary import Summary
+from workbench.engine.commands import Command, CommandSource
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -29,175 +29,93 @@ from workbench.engine.events import (
     StepsTaken,
     StoppedEarly,
 )
-from workbench.engine.measurements import Score
-from workbench.engine.trainer import Trainer, Until
-from workbench.files.errors import CheckpointError, InputError, SaveError, suggestion
-from workbench.files.lock import SessionLock
+from workbench.engine.trainer import Until
+from workbench.files.errors import InputError
 from workbench.files.text import clean
-from workbench.hyperparameters import find
-from workbench.run.run import CannotFollow, Run, scripted
+from workbench.run.autosave import Autosave
+from workbench.run.run import Run, scripted
 from workbench.session.branch import Result
-from workbench.session.opening import Opened
-from workbench.session.preset import Preset
-from workbench.session.session import Session
-from workbench.session.store import remove_leftovers
-from workbench.spec import Applies, InvalidValue, UnknownName, Value
 
 AUTOSAVE_SECONDS = 10.0
 """How often a run that is to be saved is saved on the way."""
-TimedEdit = tuple[int, str, Value]
-
-
-def session_from(content: Preset | Session, seed: int | None, settings: Sequence[str], branch: str | None = None) -> Session:
-    """The session to train: a saved one, on one of its branches, or a new one from a preset with `--set` and `--seed`.
-
-    Raises `InputError`.
-    """
-    if isinstance(content, Session):
-        if seed is not None or settings:
-            option = "--seed" if seed is not None else "--set"
-            name = content.preset.name
-            raise InputError(f"{option}: {name} is a saved session, and this needs a new start; use --edit or a preset")
-        names = [each.name for each in content.branches]
-        if branch is not None and branch not in names:
-            raise InputError(f"--branch {branch}: no such branch{suggestion(branch, names)}; there are {', '.join(names)}")
-        return content if branch is None else dataclasses.replace(content, current=branch)
-    if branch is not None:
-        raise InputError(f"--branch {branch}: {content.name} is a preset, and has no branches yet")
-    preset = content
-    for each in settings:
-        name, value = _assignment("--set", each)
-        try:
-            spec, _ = find(name)
-            if name == "seed":
-                raise InputError("--set seed: expected --seed N")
-            preset = preset.with_value(name, spec.parse(value))
-        except (UnknownName, InvalidValue) as error:
-            raise _about("--set", name, error) from None
-    problems = preset.conflicts()
-    if problems:
-        raise InputError(*(f"{preset.name}: {key}: {message}" for key, message in problems))
-    return Session(preset=preset, seed=1 if seed is None else seed)
-
-
-def edits_from(texts: Sequence[str]) -> list[TimedEdit]:
-    """`--edit STEP:NAME=VALUE` as (step, name, value), in the order of their steps. Raises `InputError`."""
-    edits = []
-    for text in texts:
-        step, colon, rest = text.partition(":")
-        if not colon or not (step.strip().isascii() and step.strip().isdigit()) or len(step) > 18:
-            raise InputError(f"--edit {text}: expected STEP:NAME=VALUE, with STEP a whole number")
-        name, value = _assignment("--edit", rest)
-        try:
-            spec, _ = find(name)
-            if spec.applies is Applies.RESET:
-                raise InputError(f"--edit {name}: needs a new start, so it cannot be edited while training; use --set")
-            edits.append((int(step), name, spec.check(spec.parse(value))))
-        except (UnknownName, InvalidValue) as error:
-            raise _about("--edit", name, error) from None
-    return sorted(edits, key=lambda edit: edit[0])
-
-
-def _assignment(option: str, text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise InputError(f"{option} {text}: expected NAME=VALUE")
-    return name.strip(), value
-
-
-def _about(option: str, name: str, error: Exception) -> InputError:
-    return InputError(f"{option} {name}: {str(error).removeprefix(f'{name}: ')}")
-
-
-def opened_run(opened: Opened, session: Session, rebuild: bool) -> Run:
-    """The run of what was opened. Raises `InputError` and `CheckpointError`."""
-    path = opened.path if isinstance(opened.content, Session) else None
-    try:
-        return Run(session, path, rebuild=rebuild)
-    except CheckpointError as error:
-        again = "--rebuild trains it again from its seed and edits"
-        raise InputError(f"{error}; {again}") from None
-    except CannotFollow as error:
-        raise InputError(str(error)) from None
-
-
-def train(run: Run, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool) -> int:
-    """Train, print how it went, and return the exit status: 1 where it diverged or an edit came too late."""
-    with _writing(save_to):
-        return _train(run, edits, until, save_to, as_json)
 
 
 @contextmanager
-def _writing(path: Path | None) -> Iterator[None]:
-    """The right to write a session, from before the first step. Raises `InputError` where somebody else has it."""
-    if path is None:
-        yield
-        return
-    if path.suffix != ".toml":
+def autosaving(path: Path | None, seconds: float = AUTOSAVE_SECONDS) -> Iterator[Autosave]:
+    """Saves a run to `path` every so many seconds, while nobody else may write it; without one, nowhere.
+
+    Raises `InputError` where it is no name for a session, or where somebody else has it.
+    """
+    if path is not None and path.suffix != ".toml":
         raise InputError(f"--save {path}: expected a name that ends in .toml")
-    lock = SessionLock(path)
-    if not lock.acquire():
-        raise InputError(f"--save {path}: another workbench has this session open")
+    autosave = Autosave(path, seconds, _Told())
     try:
-        remove_leftovers(path)
-        yield
+        if not autosave.hold():
+            raise InputError(f"--save {path}: another workbench has this session open")
+        yield autosave
     finally:
-        lock.release()
+        autosave.release()
 
 
-def _train(run: Run, edits: list[TimedEdit], until: Until, save_to: Path | None, as_json: bool) -> int:
-    session, state = run.session, run.trainer.state
-    _try_edits(run.trainer, edits)
+class _Told:
+    """Says what fails, on standard error."""
+
+    def saved(self, path: str, step: int, asked: bool) -> None:
+        pass
+
+    def failed(self, path: str, reason: str, asked: bool) -> None:
+        click.echo(f"workbench: {reason}{'' if asked else '; training goes on'}", err=True)
+
+
+def train(run: Run, edits: list[TimedEdit], until: Until, autosave: Autosave, as_json: bool) -> int:
+    """Train, save, print how it went, and return the exit status: 1 where something of it failed."""
+    state = run.trainer.state
+    autosave.keep(run)
+    try_edits(run.trainer, edits)
     begin_step, begin_progress, started = state.step, state.batches.progress, time.perf_counter()
     try:
         with _interruptible(scripted(edits)) as commands:
-            ended = _drive(run, commands, until, as_json, save_to)
+            ended = _drive(run, commands, until, as_json, autosave)
     except Interrupted as interrupted:
-        return _end_early(run, interrupted.number, save_to)
+        return _end_early(run, interrupted.number, autosave)
     seconds = time.perf_counter() - started
     result = _result_of(ended) if isinstance(ended, Finished) else run.result()
-    if save_to is not None:
-        run.save(save_to)
+    if not _saved(autosave):
+        return 1
     examples = (state.batches.progress - begin_progress) * state.batches.examples
-    summary = {
-        "preset": session.preset.name,
-        "seed": session.seed,
-        "step": state.step,
-        "epoch": state.batches.epoch,
-        "train": _figures(result.train),
-        "dev": _figures(result.dev),
-        "test": _figures(result.test),
-        "seconds": round(seconds, 6),
-        "steps_per_second": round((state.step - begin_step) / seconds, 1),
-        "examples_per_second": round(examples / seconds, 1),
-        "state_hash": state.digest(),
-        "session": str(save_to) if save_to is not None else None,
-    }
+    summary = Summary(
+        preset=run.session.preset.name,
+        seed=run.session.seed,
+        step=state.step,
+        epoch=state.batches.epoch,
+        train=result.train,
+        dev=result.dev,
+        test=result.test,
+        seconds=round(seconds, 6),
+        steps_per_second=round((state.step - begin_step) / seconds, 1),
+        examples_per_second=round(examples / seconds, 1),
+        state_hash=state.digest(),
+        session=str(autosave.target) if autosave.target is not None else None,
+    )
     if as_json:
-        click.echo(json.dumps(summary))
+        print_json(summary.figures())
     else:
-        _print_summary(run, result, summary)
+        for line in summary.lines(run.trainer.splits.task):
+            click.echo(line)
+        if isinstance(ended, StoppedEarly):
+            click.echo(f"stopped early after step {ended.step:,}; back at step {ended.best:,}, where the dev cost was least")
+    return _status(ended, state.step, edits)
+
+
+def _status(ended: Event | None, step: int, edits: list[TimedEdit]) -> int:
+    """The exit status, and on standard error what is wrong."""
     if isinstance(ended, Diverged):
-        back = f"; back at step {state.step}, the last good one" if state.step < ended.step - 1 else ""
+        back = f"; back at step {step}, the last good one" if step < ended.step - 1 else ""
         click.echo(f"workbench: diverged at step {ended.step}: {ended.reason}{back}", err=True)
-    if isinstance(ended, StoppedEarly) and not as_json:
-        click.echo(f"stopped early after step {ended.step:,}; back at step {ended.best:,}, where the dev cost was least")
-    late = [f"{step}:{name}" for step, name, _ in edits if step > state.step]
+    late = [f"{at}:{name}" for at, name, _ in edits if at > step]
     if late:
-        click.echo(f"workbench: --edit {', '.join(late)}: not applied, the run ended at step {state.step}", err=True)
+        click.echo(f"workbench: --edit {', '.join(late)}: not applied, the run ended at step {step}", err=True)
     return 1 if late or isinstance(ended, Diverged) else 0
-
-
-def _try_edits(trainer: Trainer, edits: list[TimedEdit]) -> None:
-    """Refuse now what would be refused after hours of training. Raises `InputError`."""
-    h = trainer.hyperparameters
-    for step, name, value in edits:
-        if step < trainer.state.step:
-            raise InputError(f"--edit {step}:{name}: the session has done {trainer.state.step} steps already")
-        try:
-            h = trainer.edited(h, SetHyperparameter(name, value))
-        except InvalidValue as error:
-            raise _about("--edit", name, error) from None
 
 
 class Interrupted(Exception):
@@ -230,36 +148,28 @@ def _interruptible(commands: CommandSource) -> Iterator[CommandSource]:
             signal.signal(number, handler)
 
 
-def _end_early(run: Run, number: int, save_to: Path | None) -> int:
-    saved = ""
-    if save_to is not None:
-        run.save(save_to)
-        saved = f"; saved {clean(str(save_to))}"
+def _saved(autosave: Autosave) -> bool:
+    """Whether the run is on disk now, with its scores, if it is to be there at all."""
+    return autosave.target is None or autosave.save(autosave.target)
+
+
+def _end_early(run: Run, number: int, autosave: Autosave) -> int:
+    if not _saved(autosave):
+        return 1
+    saved = f"; saved {clean(str(autosave.target))}" if autosave.target is not None else ""
     click.echo(f"workbench: interrupted after step {run.trainer.state.step:,}{saved}", err=True)
     return 128 + number
 
 
-def _save_on_the_way(run: Run, path: Path, failed: str) -> str:
-    """Save; what fails does no harm, and is said once. Returns how it failed."""
-    try:
-        run.save(path, scored=False)
-    except SaveError as error:
-        if str(error) != failed:
-            click.echo(f"workbench: {error}; training goes on", err=True)
-        return str(error)
-    return ""
-
-
-def _drive(run: Run, commands: CommandSource, until: Until, silent: bool, save_to: Path | None) -> Event | None:
+def _drive(run: Run, commands: CommandSource, until: Until, as_json: bool, autosave: Autosave) -> Event | None:
     """Train to the end, showing how it goes and saving every so often; returns the last event."""
-    trainer, last, due, failed = run.trainer, None, every(AUTOSAVE_SECONDS), ""
-    with _reporter(silent) as reporter:
+    last = None
+    with reporter_for(as_json) as reporter:
         for event in run.events(commands, every(0.1), until):
             match event:
                 case StepsTaken():
-                    reporter.progress(_share_done(event, until, trainer.hyperparameters.epochs), event)
-                    if save_to is not None and due():
-                        failed = _save_on_the_way(run, save_to, failed)
+                    reporter.progress(_share_done(event, until, run.trainer.hyperparameters.epochs), event)
+                    autosave.save_if_due()
                     continue
                 case Evaluated():
                     reporter.evaluated(event)
@@ -279,115 +189,5 @@ def _share_done(steps: StepsTaken, until: Until, epochs: int) -> float:
     return min(steps.progress / max(until.epochs if until.epochs is not None else epochs, 1), 1.0)
 
 
-def every(seconds: float) -> Callable[[], bool]:
-    """A function that says yes when so many seconds have passed since it last did."""
-    last = time.monotonic()
-
-    def due() -> bool:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < seconds:
-            return False
-        last = now
-        return True
-
-    return due
-
-
-class _Reporter(Protocol):
-    """What is said while it trains."""
-
-    def progress(self, share: float, steps: StepsTaken) -> None: ...
-    def evaluated(self, event: Evaluated) -> None: ...
-    def edited(self, event: HyperparameterChanged) -> None: ...
-
-
-class _Silent:
-    """Nothing: with --json only the result is printed."""
-
-    def progress(self, share: float, steps: StepsTaken) -> None:
-        pass
-
-    def evaluated(self, event: Evaluated) -> None:
-        pass
-
-    def edited(self, event: HyperparameterChanged) -> None:
-        pass
-
-
-class _Lines(_Silent):
-    """Plain lines: every edit, and at most one evaluation a second."""
-
-    def __init__(self) -> None:
-        self._due = every(1.0)
-
-    def evaluated(self, event: Evaluated) -> None:
-        if self._due():
-            dev = f"  dev cost {event.dev.cost:.4g}" if event.dev else ""
-            click.echo(f"step {event.step:>7,}  epoch {event.epoch:>4,}  train cost {event.train.cost:.4g}{dev}")
-
-    def edited(self, event: HyperparameterChanged) -> None:
-        effect = f" ({event.effect})" if event.effect else ""
-        click.echo(f"step {event.step:>7,}  {event.name}: {event.old} → {event.new}{effect}")
-
-
-class _Bar(_Lines):
-    """A progress bar, with the edits above it."""
-
-    def __init__(self, bar: object) -> None:
-        from rich.progress import Progress
-
-        super().__init__()
-        assert isinstance(bar, Progress)
-        self._bar, self._task = bar, bar.add_task("training", total=1.0, status="")
-
-    def progress(self, share: float, steps: StepsTaken) -> None:
-        self._bar.update(self._task, completed=share, status=f"step {steps.step:,}  cost {steps.cost[-1]:.4g}")
-
-    def evaluated(self, event: Evaluated) -> None:
-        pass
-
-
-@contextmanager
-def _reporter(silent: bool) -> Iterator[_Reporter]:
-    if silent:
-        yield _Silent()
-    elif sys.stdout.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        status = TextColumn("{task.fields[status]}")
-        console = Console(highlight=False, markup=False)
-        columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), status)
-        with Progress(*columns, console=console) as bar:
-            yield _Bar(bar)
-    else:
-        yield _Lines()
-
-
 def _result_of(ended: Finished) -> Result:
     return Result(ended.step, ended.epoch, ended.train, ended.dev, ended.test)
-
-
-def json_number(x: float) -> float | None:
-    """JSON has no NaN and no infinity: null says that there is no number."""
-    return x if math.isfinite(x) else None
-
-
-def _figures(score: Score | None) -> dict[str, float | None] | None:
-    return None if score is None else {"cost": json_number(score.cost), "error": json_number(score.error)}
-
-
-def _print_summary(run: Run, result: Result, summary: dict[str, object]) -> None:
-    regression = run.trainer.splits.task == "regression"
-    for part in ("train", "dev", "test"):
-        score = getattr(result, part)
-        if score is not None:
-            error = f"RMSE {score.error:.4g}" if regression else f"error {score.error:.2%}"
-            click.echo(f"{part:<6} cost {score.cost:.4f}  {error}")
-    click.echo(
-        f"{summary['step']:,} steps, {summary['epoch']:,} epochs, {summary['seconds']:.1f} s "
-        f"({summary['steps_per_second']:,.0f} steps/s), state {run.trainer.state.digest()[:12]}"
-    )
-    if summary["session"] is not None:
-        click.echo(f"saved  {clean(str(summary['session']))}")

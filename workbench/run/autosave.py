@@ -1,36 +1,62 @@
-"""Keeps the run on disk: saves it when asked, by itself after edits and every so often, and under a lock."""
+"""Keeps a run on disk: saves it when asked, by itself after edits and every so often, and under a lock.
+
+The same for the engine's process and for the command that trains without a screen. What comes of saving is told to a
+listener, so nothing here knows who wants to hear it.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from workbench.files.errors import InputError, SaveError
 from workbench.files.lock import SessionLock
-from workbench.protocol.reports import Report, Saved, SaveFailed
-from workbench.protocol.requests import Begin
 from workbench.run.run import Run
 from workbench.session.store import claim, remove_leftovers
+
+
+class Listener(Protocol):
+    """Who is told what came of saving, `asked` for or by itself."""
+
+    def saved(self, path: str, step: int, asked: bool) -> None:
+        """The session is on disk, whole, as of `step`."""
+
+    def failed(self, path: str, reason: str, asked: bool) -> None:
+        """The session could not be saved; the file that was there before still is. `reason` names it."""
 
 
 class Autosave:
     """Saves one run. A session that another process holds is `read_only`: it is never written."""
 
-    def __init__(self, begin: Begin, send: Callable[[Report], None], clock: Callable[[], float]) -> None:
-        """Take the lock of the session, if it has a file."""
-        self._send, self._clock = send, clock
+    def __init__(
+        self, target: Path | None, seconds: float, listener: Listener, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Save to `target` every so many `seconds`; without one, only where somebody asks for it.
+
+        A target that is not held is a new session's: where somebody has taken its name by the first save, it gets another.
+        """
+        self._target, self._seconds, self._listener, self._clock = target, seconds, listener, clock
         self._run: Run | None = None
-        self._target = Path(begin.autosave) if begin.autosave else None
-        self._seconds, self._last, self._failure = begin.autosave_seconds, clock(), ""
+        self._last, self._failure = clock(), ""
         self._lock: SessionLock | None = None
         self._stale = False
         self.edited = False
         """An edit was made that is not on disk yet."""
         self.read_only = False
-        if begin.path and self._target is not None:
-            self.read_only = not self._take_lock(self._target)
-            self._target = None if self.read_only else self._target
+
+    @property
+    def target(self) -> Path | None:
+        """Where the run is kept; None where nowhere, as when it is read-only."""
+        return self._target
+
+    def hold(self) -> bool:
+        """Take the lock of the target from now on, whether it is there yet or not; else the session is read-only."""
+        if self._target is not None and not self._take_lock(self._target):
+            self._target, self.read_only = None, True
+        return not self.read_only
 
     def keep(self, run: Run) -> None:
         """Save this run from now on."""
@@ -62,8 +88,13 @@ class Autosave:
             return None
         return max(0.0, self._last + self._seconds - self._clock())
 
+    def save_if_due(self) -> None:
+        """`save_if_new`, where it is time to."""
+        if self.due(self._clock()):
+            self.save_if_new()
+
     def save_if_new(self) -> None:
-        """Save by itself, where there is something new and a place for it. What fails is said once, and tried again."""
+        """Save by itself, where there is something new and a place for it. What fails is told once, and tried again."""
         self.edited, self._last = False, self._clock()
         if self._target is None or self._run is None or not (self._stale or self._run.unsaved):
             return
@@ -72,16 +103,18 @@ class Autosave:
         except (SaveError, InputError) as error:
             if str(error) != self._failure:
                 self._failure = str(error)
-                self._send(SaveFailed(str(self._target), str(error), asked=False))
+                self._listener.failed(str(self._target), str(error), asked=False)
 
-    def save(self, path: str) -> None:
-        """Save because somebody asked for it."""
+    def save(self, path: str | os.PathLike[str]) -> bool:
+        """Save because somebody asked for it; whether it is on disk now."""
         try:
             if self.read_only:
                 raise SaveError(path, "opened read-only, because another workbench has this session open")
             self._write(Path(path), asked=True)
         except (SaveError, InputError) as error:
-            self._send(SaveFailed(path, str(error)))
+            self._listener.failed(os.fspath(path), str(error), asked=True)
+            return False
+        return True
 
     def _write(self, path: Path, asked: bool) -> None:
         assert self._run is not None
@@ -99,7 +132,7 @@ class Autosave:
             if guest is not None:
                 guest.release()
         self._failure, self._stale = "", not ours and self._target is not None
-        self._send(Saved(str(path), session.step, asked))
+        self._listener.saved(str(path), session.step, asked)
 
     def _found_free(self, path: Path) -> Path:
         """The name for a new session: the one it was given, or the next where somebody has taken that meanwhile."""

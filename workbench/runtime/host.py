@@ -53,11 +53,11 @@ from workbench.protocol.requests import (
     TakeStep,
     Undo,
 )
-from workbench.run.autosave import Autosave
 from workbench.run.environment import blas_threads
 from workbench.run.run import CannotFollow, Run
 from workbench.runtime.inspect import inspect
 from workbench.runtime.operations import CalledOff, carry_out
+from workbench.runtime.saves import autosave_for
 from workbench.session.format import parse_session
 from workbench.session.store import read_session
 from workbench.session.timeline import redoable, taking_back, undoable
@@ -107,7 +107,7 @@ class Host:
         begin = self._inbox.get()
         if not isinstance(begin, Begin):
             return
-        self._autosave = Autosave(begin, self._send, self._clock)
+        self._autosave = autosave_for(begin, self._send, self._clock)
         try:
             self._run = self._opened(begin)
             self._autosave.keep(self._run)

@@ -1,0 +1,33 @@
+"""`workbench gradcheck`: whether backpropagation is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workbench.commands.options import json_output, sessions_folder
+from workbench.commands.output import json_number, print_json
+
+
+@click.command("gradcheck")
+@click.argument("name", metavar="PRESET")
+@json_output
+@sessions_folder
+def command(name: str, as_json: bool, folder: Path) -> int:
+    """Compare the gradients of backpropagation with numerical ones, in float64."""
+    from workbench.run.gradcheck import FINE, check_preset
+    from workbench.session.opening import open_input
+    from workbench.session.session import Session
+
+    content = open_input(name, folder).content
+    preset = content.preset if isinstance(content, Session) else content
+    found = check_preset(preset, content.seed if isinstance(content, Session) else 1)
+    if as_json:
+        tensors = {each.name: json_number(each.difference) for each in found.tensors}
+        print_json({"largest": json_number(found.largest), "tensors": tensors})
+    else:
+        for each in found.tensors:
+            click.echo(f"{each.name:<8} {each.difference:.2e}  {'fine' if each.difference <= FINE else 'WRONG'}{each.worst}")
+        click.echo(f"largest  {found.largest:.2e}")
+    return 0 if found.largest <= FINE else 1

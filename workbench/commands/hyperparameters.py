@@ -1,0 +1,16 @@
+"""`workbench hyperparameters`: the one table of them, in words."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("hyperparameters")
+def command() -> None:
+    """List every hyperparameter: range, default, and what it is for."""
+    from workbench.hyperparameters import TABLE
+
+    for spec in TABLE.values():
+        click.echo(
+            f"{spec.name:<18} {spec.symbol:<8} {spec.expected}; default {spec.default}; applies {spec.applies}. {spec.help}"
+        )
