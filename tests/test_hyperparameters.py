@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.files.errors import suggestion
 from workbench.hyperparameters import (
     SECTIONS,
     TABLE,
@@ -24,7 +25,6 @@ from workbench.hyperparameters import (
     conflicts,
     find,
     get,
-    suggestion,
 )
 
 ROWS = list(TABLE.values())
@@ -32,7 +32,7 @@ NUMBERS = [row for row in ROWS if row.kind in (Kind.REAL, Kind.INTEGER)]
 BIGGEST_SEED = 2**63 - 1
 
 
-def named(rows: list[Spec]) -> Any:
+def named(rows: list[Spec]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
 
 
@@ -107,6 +107,7 @@ def test_ends_belong_to_the_range_unless_open(row: Spec) -> None:
 
 @named(NUMBERS)
 def test_beyond_the_ends_is_refused(row: Spec) -> None:
+    beyond: list[float]
     if row.kind is Kind.INTEGER:
         beyond = [int(row.low) - 1, int(row.high) + 1]
     else:
@@ -523,7 +524,7 @@ def test_assign_of_the_hidden_layers() -> None:
 
 def blamed(*sections: DataSettings | Architecture | Hyperparameters) -> list[str]:
     """What is to blame with these sections, the others at their defaults."""
-    given = {type(section): section for section in sections}
+    given: dict[type, Any] = {type(section): section for section in sections}
     found = conflicts(*(given.get(section, section()) for section in (DataSettings, Architecture, Hyperparameters)))
     assert all(reason for _, reason in found)
     return [key for key, _ in found]

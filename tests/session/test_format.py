@@ -13,7 +13,7 @@ from workbench.session.preset import Preset, parse_preset
 from workbench.session.session import Best, Branch, Edit, Mark, Note, Place, Result, Score, Session, Stop
 from workbench.session.timeline import cut
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 ANY_FLOAT = st.floats()
 
 
