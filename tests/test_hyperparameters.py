@@ -24,7 +24,7 @@ ROWS = list(TABLE.values())
 NUMBERS = [row for row in ROWS if row.kind in (Kind.REAL, Kind.INTEGER)]
 
 
-def named(rows: list[Spec]) -> Any:
+def named(rows: list[Spec]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
 
 
@@ -230,7 +230,7 @@ def test_assign_of_the_hidden_layers() -> None:
 
 def blamed(*sections: DataSettings | Architecture | Hyperparameters) -> list[str]:
     """What is to blame with these sections, the others at their defaults."""
-    given = {type(section): section for section in sections}
+    given: dict[type, Any] = {type(section): section for section in sections}
     found = conflicts(*(given.get(section, section()) for section in (DataSettings, Architecture, Hyperparameters)))
     assert all(reason for _, reason in found)
     return [key for key, _ in found]

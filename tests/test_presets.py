@@ -12,7 +12,7 @@ import pytest
 import tomli
 from threadpoolctl import threadpool_limits
 
-from workbench.engine.events import Diverged, Evaluated, Finished, StepsTaken
+from workbench.engine.events import Diverged, Evaluated, Event, Finished, StepsTaken
 from workbench.engine.measurements import BatchNormStatistics, Score
 from workbench.engine.state import State
 from workbench.engine.trainer import Until
@@ -46,6 +46,12 @@ class Trained:
     state: State
 
     @property
+    def train(self) -> Score:
+        """At the end."""
+        assert isinstance(self.end, Finished)
+        return self.end.train
+
+    @property
     def dev(self) -> Score:
         """At the end."""
         assert isinstance(self.end, Finished)
@@ -67,9 +73,13 @@ def train(preset: str | Preset, steps: int, edits: list[tuple[int, str, Any]] | 
     for name, value in changes.items():
         chosen = chosen.with_value(name, value)
     run = Run(Session(preset=chosen, seed=1))
-    columns, others = [], []
+    columns: list[StepsTaken] = []
+    others: list[Event] = []
     for event in run.events(scripted(edits or []), lambda: False, Until(steps=steps)):
-        (columns if isinstance(event, StepsTaken) else others).append(event)
+        if isinstance(event, StepsTaken):
+            columns.append(event)
+        else:
+            others.append(event)
     end = others[-1]
     assert isinstance(end, (Finished, Diverged))
     return Trained(
@@ -142,6 +152,7 @@ def test_digits_reaches_three_percent_within_its_epochs():
     for event in run.events(scripted([]), lambda: False):
         if isinstance(event, Evaluated) and event.dev is not None and event.dev.error <= 0.03:
             break
+    assert isinstance(event, (Evaluated, Finished))
     assert event.dev is not None
     assert event.dev.error <= 0.03
     assert event.epoch <= preset.training.epochs
@@ -305,4 +316,4 @@ def test_plain_sigmoids_hurry_with_a_larger_rate():
 
 def test_batch_norm_bears_a_larger_rate():
     large, small = (train("batchnorm-sigmoid", 360, [(54, "learning_rate", rate)]) for rate in (1.0, 0.1))
-    assert large.end.train.cost < small.end.train.cost / 2
+    assert large.train.cost < small.train.cost / 2

@@ -314,7 +314,8 @@ def test_every_branch_is_replayed_and_what_they_share_only_once(forked: Session,
 
 @pytest.mark.parametrize("name", ["main", "main-2", "main-3"])
 def test_what_is_changed_in_a_branch_shows_there_and_in_no_other(forked: Session, name: str):
-    number, new = {"main": (7, "cosine"), "main-2": (5, 0.123), "main-3": (6, 0.123)}[name]
+    others: dict[str, tuple[int, Any]] = {"main": (7, "cosine"), "main-2": (5, 0.123), "main-3": (6, 0.123)}
+    number, new = others[name]
     edits = list(forked.named(name).edits)
     edits[number] = dataclasses.replace(edits[number], new=new)
     tampered = changed(forked, name, edits=tuple(edits))

@@ -148,7 +148,7 @@ def test_from_a_file_in_another_process(workbench: Command, tmp_path: Path, cut:
     def train(*arguments: object) -> dict[str, Any]:
         done = workbench("train", *arguments, "--json")
         assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)  # type: ignore[no-any-return]
+        return json.loads(done.stdout)
 
     edits = ["--edit", "2:learning_rate=0.01", "--edit", f"{cut}:optimizer=adagrad", "--edit", "9:batch_size=11"]
     whole = train("small.toml", *settings, "--steps", 20, *edits)

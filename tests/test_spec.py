@@ -15,7 +15,7 @@ NUMBERS = [row for row in ROWS if row.kind in (Kind.REAL, Kind.INTEGER)]
 BIGGEST_SEED = 2**63 - 1
 
 
-def named(rows: list[Spec]) -> Any:
+def named(rows: list[Spec]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows, ids=lambda row: row.name)
 
 
@@ -42,6 +42,7 @@ def test_ends_belong_to_the_range_unless_open(row: Spec) -> None:
 
 @named(NUMBERS)
 def test_beyond_the_ends_is_refused(row: Spec) -> None:
+    beyond: list[float]
     if row.kind is Kind.INTEGER:
         beyond = [int(row.low) - 1, int(row.high) + 1]
     else:

@@ -124,7 +124,8 @@ def echo(folder: Path, preset: Path, samples: int) -> None:
     terminal.wait_for("steps/s")
     terminal.drain(3)
     terminal.type("e")
-    rng, times = random.Random(1), []
+    rng = random.Random(1)
+    times: list[float] = []
     while len(times) < samples:
         typed = ""
         for _ in range(10):

@@ -263,7 +263,7 @@ def environment(threads: int) -> dict[str, Any]:
 def measure(rounds: int, seconds: float, threads: int) -> list[dict[str, dict[str, float]]]:
     """Per round: system → shape → seconds per step."""
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    found = []
+    found: list[dict[str, dict[str, float]]] = []
     for number in range(rounds):
         found.append({})
         for system in SYSTEMS:

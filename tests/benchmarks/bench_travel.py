@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from workbench.engine.trainer import Until
@@ -66,7 +67,7 @@ def main() -> None:
         switch.append(timed(lambda: run.switch("main")))
     for place in random.Random(1).sample(range(options.steps), options.rewinds):
         target = place_before(run.session.branch, place)
-        rewind.append(timed(lambda target=target: run.go_to(target)))
+        rewind.append(timed(partial(run.go_to, target)))
         run.switch("main")
     row("undo, the model too", undo)
     row("switch of branches", switch)

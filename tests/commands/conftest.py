@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from printed import SMALL, Command, Done
 
+from tests.commands.printed import SMALL, Command, Done
 from workbench.__main__ import main
 
 

@@ -28,14 +28,14 @@ batch_size = 8
 learning_rate = 0.01
 epochs = 3
 """
-NO_CONSTANT = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
+NO_CONSTANT: dict[str, Any] = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
 
 
 def json_of(done: Done, status: int = 0) -> Any:
     """The one object on standard output, where nothing else is."""
     assert done.returncode == status, done.stderr
     assert done.stdout.count("\n") == 1
-    return json.loads(done.stdout, **NO_CONSTANT)  # type: ignore[call-overload]
+    return json.loads(done.stdout, **NO_CONSTANT)
 
 
 def errors_of(done: Done, status: int = 2) -> list[str]:

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
-from printed import Command, errors_of
+
+from tests.commands.printed import Command, errors_of
 
 
 @pytest.mark.usefixtures("small")

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from printed import Command, errors_of
 
+from tests.commands.printed import Command, errors_of
 from workbench.commands.cli import COMMANDS
 
 

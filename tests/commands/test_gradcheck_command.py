@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from printed import Command, errors_of, json_of
+
+from tests.commands.printed import Command, errors_of, json_of
 
 
 @pytest.mark.usefixtures("small")

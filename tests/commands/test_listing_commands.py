@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import tomli
-from printed import Command
+
+from tests.commands.printed import Command
 
 
 def test_presets_are_listed_one_a_line(workbench: Command):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from printed import Command, json_of
+
+from tests.commands.printed import Command, json_of
 
 
 @pytest.mark.usefixtures("saved")

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from printed import Command, errors_of, json_of
+
+from tests.commands.printed import Command, errors_of, json_of
 
 
 @pytest.mark.usefixtures("saved")

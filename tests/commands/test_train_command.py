@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from printed import SMALL, Command, errors_of, json_of
 
+from tests.commands.printed import SMALL, Command, errors_of, json_of
 from workbench.commands import headless
 from workbench.engine.trainer import Until
 from workbench.files.lock import SessionLock

@@ -72,7 +72,7 @@ class Saver:
 
     def _listen(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())  # type: ignore[no-any-return]
+        return json.loads(self._process.stdout.readline())
 
 
 @contextmanager

@@ -72,7 +72,10 @@ class Disk:
         self.change(rename)
 
     def unlinked(self, name: str) -> None:
-        self.change(lambda names: names.pop(name, None) and None)
+        def unlink(names: Names) -> None:
+            names.pop(name, None)
+
+        self.change(unlink)
 
     def after_a_cut(self) -> Iterator[dict[str, bytes]]:
         """Every folder that may be found: any of the pending changes, and of what was not flushed nothing, half or all."""

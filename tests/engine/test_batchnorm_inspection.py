@@ -34,7 +34,8 @@ MakeTrainer = Callable[..., Trainer]
 
 def part(examples: int, columns: int = 8, classes: int = 3, seed: int = 0) -> Dataset:
     random = np.random.default_rng(seed)
-    return Dataset(random.normal(size=(examples, columns)), np.eye(classes)[random.integers(classes, size=examples)])
+    X = random.normal(size=(examples, columns)).astype(np.float32)
+    return Dataset(X, np.eye(classes, dtype=np.float32)[random.integers(classes, size=examples)])
 
 
 def splits(train: Dataset, dev: Dataset | None) -> Splits:
@@ -148,7 +149,7 @@ def test_heavy_tails_make_the_variance_noisier_than_that_of_normal_data():
     X = np.random.default_rng(5).laplace(size=(1000, 40))
     net = network((40,), columns=40)
     net.named(net.parameters)["W1"][...] = np.eye(40)
-    noise = measure_noise(net, Dataset(X, part(1000).Y), seed=1, step=1)
+    noise = measure_noise(net, Dataset(X.astype(np.float32), part(1000).Y), seed=1, step=1)
     kurtosis = (((X - X.mean(axis=0)) / X.std(axis=0)) ** 4).mean()
     exact = np.sqrt((kurtosis - 3) / noise.sizes + 2 / (noise.sizes - 1))
     np.testing.assert_allclose(noise.variance[0], exact, rtol=0.06)
@@ -355,7 +356,8 @@ def test_a_network_that_has_diverged_can_still_be_looked_at(harm: float):
 @pytest.mark.parametrize("task", [Task.REGRESSION, Task.BINARY])
 def test_other_tasks_have_errors_of_their_own(task: Task):
     random = np.random.default_rng(0)
-    data = Dataset(random.normal(size=(80, 8)), random.integers(2, size=(80, 1)))
+    X, Y = random.normal(size=(80, 8)), random.integers(2, size=(80, 1))
+    data = Dataset(X.astype(np.float32), Y.astype(np.float32))
     net = Network(8, 1, Architecture(hidden=(4,), batch_norm=True), seed=1)
     Z = net.infer(data.X)
     wrong = np.sqrt(np.mean((Z - data.Y) ** 2)) if task is Task.REGRESSION else np.mean((Z > 0) != (data.Y > 0.5))

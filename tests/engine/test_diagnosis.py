@@ -199,10 +199,10 @@ def test_exploding_gradients_are_clipped_where_the_optimizer_does_not_divide_the
     ("field", "kind"), [("dead", "dead units"), ("saturated", "saturated units"), ("twins", "identical units")]
 )
 def test_units_that_do_no_work_of_their_own(field: str, kind: str):
-    found = kinds(diagnose(facts(0.01, 0.01, layer(1), layer(2, **{field: 1.0}), layer(3))))
+    found = kinds(diagnose(facts(0.01, 0.01, layer(1), layer(2, 8, **{field: 1.0}), layer(3))))
     assert "layer 2" in found[kind].text
     assert "100 %" in found[kind].text
-    assert kind not in kinds(diagnose(facts(0.01, 0.01, layer(1), layer(2, **{field: 0.2}), layer(3))), Level.NOTE)
+    assert kind not in kinds(diagnose(facts(0.01, 0.01, layer(1), layer(2, 8, **{field: 0.2}), layer(3))), Level.NOTE)
 
 
 def test_equal_outputs_are_no_identical_units():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from workbench.data.dataset import Dataset, one_hot
+from workbench.engine.events import Finished
 from workbench.engine.history import RECENT, Recent
 from workbench.engine.measurements import Confusion
 from workbench.engine.predictions import POINTS, SHOWN, boundary_of, precision, predictions_of, recall
@@ -20,6 +21,13 @@ MakeTrainer = Callable[..., Trainer]
 def looked(trainer: Trainer, columns: int = 40, rows: int = 30):
     with np.errstate(all="ignore"):
         return predictions_of(trainer.state.network, trainer.splits, columns, rows)
+
+
+def dev_error_after(trainer: Trainer, steps: int) -> float:
+    *_, finished = trainer.run(until=Until(steps=steps))
+    assert isinstance(finished, Finished)
+    assert finished.dev is not None
+    return finished.dev.error
 
 
 def test_the_border_is_the_right_way_up(make_trainer: MakeTrainer):
@@ -40,13 +48,15 @@ def test_the_border_is_the_right_way_up(make_trainer: MakeTrainer):
 
 def test_the_confusion_counts_every_example_and_agrees_with_the_error(make_trainer: MakeTrainer):
     trainer = make_trainer()
-    *_, finished = trainer.run(until=Until(steps=60))
+    dev = trainer.splits.dev
+    assert dev is not None
+    error = dev_error_after(trainer, 60)
     seen = looked(trainer)
     assert seen.part == "dev"
     counts = seen.confusion.counts
-    assert counts.sum() == trainer.splits.dev.examples
-    assert 1 - np.trace(counts) / counts.sum() == pytest.approx(finished.dev.error)
-    assert counts.sum(axis=1).tolist() == trainer.splits.dev.Y.sum(axis=0).tolist()
+    assert counts.sum() == dev.examples
+    assert 1 - np.trace(counts) / counts.sum() == pytest.approx(error)
+    assert counts.sum(axis=1).tolist() == dev.Y.sum(axis=0).tolist()
     assert (seen.worst.truth != seen.worst.predicted).all()
     assert (np.diff(seen.worst.confidence) <= 0).all()
 
@@ -58,6 +68,7 @@ def test_where_a_logit_is_not_finite_there_is_no_prediction(make_trainer: MakeTr
     assert set(seen.boundary.classes.ravel().tolist()) == {-1}
     assert np.isnan(seen.boundary.confidence).all()
     assert seen.confusion.counts.sum() == 0
+    assert trainer.splits.dev is not None
     assert seen.confusion.missing == trainer.splits.dev.examples
     assert set(seen.worst.predicted.tolist()) == {-1}
 
@@ -85,10 +96,10 @@ def test_digits_are_seen_as_they_were_before_normalization(make_trainer: MakeTra
 
 def test_a_regression_is_seen_as_its_fit(make_trainer: MakeTrainer):
     trainer = make_trainer(source="regression", examples=120)
-    *_, finished = trainer.run(until=Until(steps=200))
+    error = dev_error_after(trainer, 200)
     seen = looked(trainer)
     assert seen.confusion is seen.boundary is seen.worst is None
-    assert seen.fit.rmse == pytest.approx(finished.dev.error, rel=1e-4)
+    assert seen.fit.rmse == pytest.approx(error, rel=1e-4)
     assert seen.fit.r2 < 1
 
 
@@ -99,7 +110,7 @@ def linear(trainer: Trainer, W: list[list[float]], b: list[float]) -> Trainer:
     return trainer
 
 
-def on_dev(trainer: Trainer, X: list[list[float]], Y: np.ndarray):
+def on_dev(trainer: Trainer, X: Sequence[Sequence[float]], Y: np.ndarray):
     """See a trainer's network on other dev examples, not normalized."""
     splits = replace(trainer.splits, dev=Dataset(np.array(X, np.float32), Y), normalization=None)
     with np.errstate(all="ignore"):
@@ -108,7 +119,7 @@ def on_dev(trainer: Trainer, X: list[list[float]], Y: np.ndarray):
 
 def test_rows_are_true_classes_and_the_worst_come_first(make_trainer: MakeTrainer):
     trainer = linear(make_trainer(hidden=()), [[1, 0, 0], [0, 1, 0]], [0, 0, 0])
-    X = [[2, 0], [0, 1], [5, 0], [np.nan, 0], [0, 3]]  # predicted: 0, 1, 0, none, 1
+    X: list[list[float]] = [[2, 0], [0, 1], [5, 0], [np.nan, 0], [0, 3]]  # predicted: 0, 1, 0, none, 1
     seen = on_dev(trainer, X, one_hot(np.array([0, 2, 2, 0, 0]), 3))
     assert seen.confusion.counts.tolist() == [[1, 1, 0], [0, 0, 0], [1, 1, 0]]
     assert seen.confusion.missing == 1

@@ -8,11 +8,10 @@ from workbench.nn.batchnorm import BatchNorm
 from workbench.nn.network import Network
 
 
-def batchnorm(n: int, dtype: type = np.float64, gamma: float = 1.0, beta: float = 0.0) -> BatchNorm:
+def batchnorm(n: int, dtype: type[np.floating] = np.float64, gamma: float = 1.0, beta: float = 0.0) -> BatchNorm:
     shape = (1, n)
-    return BatchNorm(
-        np.full(shape, gamma, dtype), np.full(shape, beta, dtype), *(np.zeros(shape, dtype) for _ in range(4)), epsilon=1e-5
-    )
+    dgamma, dbeta, mean, var = (np.zeros(shape, dtype) for _ in range(4))
+    return BatchNorm(np.full(shape, gamma, dtype), np.full(shape, beta, dtype), dgamma, dbeta, mean, var, epsilon=1e-5)
 
 
 def column(*values: float) -> np.ndarray:

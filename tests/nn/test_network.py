@@ -207,7 +207,7 @@ def test_inference_between_forward_and_backward_changes_nothing(architecture: Ar
         net.backward(loss.backward())
         net.track_statistics()
         gradients.append(net.gradients.copy())
-    assert np.array_equal(*gradients)
+    assert np.array_equal(gradients[0], gradients[1])
     for unseen, seen in zip(nets[0].running_statistics(), nets[1].running_statistics(), strict=True):
         assert np.array_equal(unseen, seen)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def made(name: str, parameters: np.ndarray, decayed: int | None = None) -> Optim
     return OPTIMIZERS[name](parameters, decayed)
 
 
-def descended(name: str, steps: int, alpha: float, **settings: float) -> np.ndarray:
+def descended(name: str, steps: int, alpha: float, **settings: Any) -> np.ndarray:
     """f(p) = ½ Σ aᵢ pᵢ² from the start, so many steps on."""
     p = START.copy()
     rule, h = made(name, p), Hyperparameters(**settings)
@@ -36,7 +37,7 @@ def descended(name: str, steps: int, alpha: float, **settings: float) -> np.ndar
     return p
 
 
-def one_step(name: str, gradient: float, alpha: float = 1.0, **settings: float) -> float:
+def one_step(name: str, gradient: float, alpha: float = 1.0, **settings: Any) -> float:
     """How far the first step goes from 0 against the gradient."""
     p = np.zeros(1)
     made(name, p).update(np.array([gradient]), alpha, Hyperparameters(**settings))
@@ -147,7 +148,7 @@ def test_zero_gradients_from_the_start_move_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_update_is_in_place_and_leaves_the_gradients(name: str, dtype: type) -> None:
+def test_update_is_in_place_and_leaves_the_gradients(name: str, dtype: type[np.floating]) -> None:
     flat = np.arange(8, dtype=dtype)
     p, g = flat[2:6], np.array([1, -2, 0, 0.5], dtype)
     kept = g.copy()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,9 @@ def test_edit_of_the_base_rate_is_never_ignored(schedule: str) -> None:
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_what_it_says_it_uses_is_what_changes_the_rate(schedule: str) -> None:
-    edits = {"decay_rate": 0.3, "decay_factor": 0.5, "decay_every": 2, "decay_k": 2.0, "decay_epochs": 7, "decay_floor": 0.5}
+    edits: dict[str, Any] = {
+        "decay_rate": 0.3, "decay_factor": 0.5, "decay_every": 2, "decay_k": 2.0, "decay_epochs": 7, "decay_floor": 0.5,
+    }  # fmt: skip
     usual = rates(Hyperparameters(schedule=schedule), 12)
     changed = {key for key, value in edits.items() if rates(Hyperparameters(schedule=schedule, **{key: value}), 12) != usual}
     assert changed == SCHEDULES[schedule].uses

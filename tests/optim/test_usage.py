@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from workbench.hyperparameters import TABLE, Hyperparameters
@@ -25,7 +27,7 @@ from workbench.optim.usage import unused_because
         ("l2", {"optimizer": "adamw"}, None),
     ],
 )
-def test_edit_without_effect_is_explained(name: str, settings: dict[str, str], reason: str | None) -> None:
+def test_edit_without_effect_is_explained(name: str, settings: dict[str, Any], reason: str | None) -> None:
     assert unused_because(name, Hyperparameters(**settings), batch_norm=False) == reason
 
 

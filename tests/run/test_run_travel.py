@@ -228,14 +228,15 @@ def test_a_deleted_branch_leaves_its_children_whole(tree: Run, tmp_path: Path):
 def test_unsaved_is_whatever_the_last_save_has_not(tree: Run, tmp_path: Path):
     assert tree.unsaved
     tree.save(tmp_path / "t.toml")
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: tree.annotate(1, "x"), lambda: tree.describe("main", "y"), lambda: tree.rename("main", "first"),
         lambda: tree.switch("main-2"), lambda: tree.delete("main-3"), lambda: go(tree, 21),
         lambda: go(tree, 21, [(21, "l1", 0.1)]),
-    ):  # fmt: skip
-        assert not tree.unsaved
+    )  # fmt: skip
+    for change in changes:
+        before = tree.unsaved
         change()
-        assert tree.unsaved
+        assert (before, tree.unsaved) == (False, True)
         tree.save(tmp_path / "t.toml")
     assert not Run(read_session(tmp_path / "t.toml"), tmp_path / "t.toml").unsaved
 

@@ -138,7 +138,9 @@ async def test_where_the_run_has_come_to_its_end_it_is_saved(begun: Begins, tmp_
     path = tmp_path / "auto.toml"
     talk = await begun(paused=False, autosave=path, autosave_seconds=NEVER, epochs=2)
     assert (await talk.hear(Saved)).step == 14
-    assert load_session(path)[0].branch.result.test is not None
+    result = load_session(path)[0].branch.result
+    assert result is not None
+    assert result.test is not None
 
 
 # When not ----------------------------------------------------------------------------------------------------------

@@ -332,7 +332,7 @@ class Pipes:
 
     def report(self) -> Report:
         (size,) = LENGTH.unpack(self.read(LENGTH.size))
-        return REPORTS.decode(self.read(size))  # type: ignore[no-any-return]
+        return REPORTS.decode(self.read(size))
 
     def end(self) -> list[Report]:
         """Close standard input; what was still said. Ends well, and without a word on standard error."""

@@ -15,7 +15,7 @@ from workbench.session.preset import Preset, parse_preset
 from workbench.session.session import Session
 from workbench.session.timeline import cut
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 ANY_FLOAT = st.floats()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 import tomli
 
 from workbench.engine.commands import Planned
-from workbench.engine.events import HyperparameterChanged
+from workbench.engine.events import HyperparameterChanged, StepsTaken
 from workbench.engine.trainer import Until
 from workbench.files.errors import InputError
 from workbench.run.replay import replay
@@ -104,7 +104,7 @@ def test_it_makes_the_run_that_the_edits_made(edited: Run):
     assert run.session.branch.edits == ()
 
 
-def is_change(event: object) -> bool:
+def is_change(event: object) -> TypeGuard[HyperparameterChanged]:
     return isinstance(event, HyperparameterChanged)
 
 
@@ -142,7 +142,7 @@ def test_an_edit_by_hand_holds_until_the_plan_comes_to_the_same_hyperparameter(p
     run = Run(Session(preset=dataclasses.replace(preset, plan=plan), seed=1))
     rates = {}
     for event in run.events(scripted([(5, "learning_rate", 0.5), (8, "l2", 0.0)]), lambda: True, Until(steps=15)):
-        if hasattr(event, "learning_rate"):
+        if isinstance(event, StepsTaken):
             rates[event.step] = float(event.learning_rate[-1])
     assert [rates[step] for step in (5, 6, 12, 13)] == [0.01, 0.5, 0.5, 0.03]
     assert [(each.old, each.new) for each in run.session.branch.edits] == [(0.02, 0.5), (0.1, 0.0)]

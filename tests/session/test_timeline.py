@@ -181,7 +181,7 @@ def test_what_is_a_branchs_own():
         {"step": 7}, {"note": "x"}, {"edits": (*child.edits, Edit(6, "l1", 0.1, 0.3))}, {"notes": (Note(3, "x"), *child.notes)},
         {"stops": (*child.stops, Stop(6, 3, "x"))},
     ):  # fmt: skip
-        assert has_own(dataclasses.replace(child, **more), BRANCH)  # type: ignore[arg-type]
+        assert has_own(dataclasses.replace(child, **more), BRANCH)
 
 
 def test_a_past_leads_to_later_places_of_the_branches_that_share_it():
