@@ -178,8 +178,7 @@ def test_what_the_guard_has_seen_outlives_a_snapshot_at_any_event(make_trainer: 
     assert isinstance(stop, Diverged)
     for snapshot, hyperparameters in snapshots:
         cut = make_trainer(**settings)
-        cut.state.restore(snapshot)
-        cut.stand(hyperparameters)
+        cut.restore(snapshot, hyperparameters)
         rest = [] if hyperparameters.learning_rate == WILD[1] else [(20, *WILD)]
         assert trained(cut, 60, *rest)[-1] == stop
 

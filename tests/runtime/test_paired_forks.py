@@ -175,8 +175,7 @@ async def test_rates_that_cannot_be_tried_come_to_an_end_too(forks: Begins):
 
 def seen(trainer: Trainer, snapshot: Snapshot, rate: float, steps: int) -> list[tuple[Any, ...]]:
     """The examples of each mini-batch, and the units that each hidden layer kept, over so many steps with this rate."""
-    trainer.state.restore(snapshot)
-    trainer.stand(trainer.hyperparameters)
+    trainer.restore(snapshot, trainer.hyperparameters)
     found = []
     edits = scripted([(trainer.state.step, "learning_rate", rate)])
     for event in trainer.run(edits, Until(steps=trainer.state.step + steps)):

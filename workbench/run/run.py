@@ -125,7 +125,7 @@ class Run:
     def _remember(self, branch: Branch, tensors: Mapping[str, Any], facts: Mapping[str, str]) -> Place:
         snapshot = Snapshot({name: each for name, each in tensors.items() if not name.startswith(PREFIX)}, facts)
         try:
-            self.trainer.state.restore(snapshot)
+            self.trainer.restore(snapshot, self.trainer.hyperparameters)
             place = Place(self.trainer.state.step, int(facts["edits"]))
             if not is_place(branch, place):
                 raise ValueError(f"of step {place.step:,}, and the session of step {branch.step:,}")
@@ -313,8 +313,7 @@ class Run:
         kept = self.snapshots.nearest(branch, place)
         assert kept is not None  # the start is
         start = Place(kept.past.step, len(kept.past.edits))
-        trainer.state.restore(kept.snapshot)
-        trainer.stand(hyperparameters_at(self._session.preset, branch, start))
+        trainer.restore(kept.snapshot, hyperparameters_at(self._session.preset, branch, start))
         if branch.name not in self._histories:
             self._histories[branch.name] = self._shared_history(branch)
         self.journeys += 1
