@@ -12,13 +12,14 @@ import pytest
 import tomli
 from threadpoolctl import threadpool_limits
 
+from workbench.engine.commands import scripted
 from workbench.engine.events import BatchNormStatistics, Diverged, Evaluated, Finished, Score
 from workbench.engine.history import StepsTaken
 from workbench.engine.state import State
 from workbench.engine.trainer import Until
 from workbench.optim.usage import unused_because
 from workbench.run.gradcheck import FINE, check_preset
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import Preset, find_presets, load_preset, read_preset
 from workbench.session.session import Session
 

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from workbench.engine.commands import scripted
 from workbench.engine.trainer import Until
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import parse_preset
 from workbench.session.session import Place, Session
 from workbench.session.timeline import place_before

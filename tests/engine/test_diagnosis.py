@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.engine.commands import scripted
 from workbench.engine.diagnosis import Facts, Finding, Level, diagnose, gaps
 from workbench.engine.events import Evaluated, Histogram, LayerStatistics, Score
 from workbench.engine.history import History, StepsTaken
 from workbench.engine.trainer import Until
 from workbench.hyperparameters import TABLE, Hyperparameters, Value
 from workbench.optim.usage import unused_because
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import load_preset
 from workbench.session.session import Session
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from workbench.data.dataset import Dataset
-from workbench.engine.commands import Command, PassGuard, SetHyperparameter
+from workbench.engine.commands import Command, PassGuard, SetHyperparameter, scripted
 from workbench.engine.events import Diverged, Event, Finished, GuardPassed, StepTaken, StoppedEarly
 from workbench.engine.guard import BestSoFar, Guard
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE, Hyperparameters
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import Preset, find_presets, load_preset
 from workbench.session.session import Session
 from workbench.session.store import read_session

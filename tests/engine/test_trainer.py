@@ -5,11 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from workbench.engine.commands import PassGuard
+from workbench.engine.commands import PassGuard, scripted
 from workbench.engine.events import EpochEnded, Evaluated, Finished, StepTaken
 from workbench.engine.state import Snapshot, SnapshotMismatch
 from workbench.engine.trainer import Trainer, Until
-from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 

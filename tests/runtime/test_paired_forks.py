@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.commands import SetHyperparameter
+from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import Finished, HyperparameterChanged, StepTaken, StoppedEarly
 from workbench.engine.history import StepsTaken
 from workbench.engine.state import Snapshot
 from workbench.engine.trainer import Trainer, Until
 from workbench.protocol.reports import Begun, Branches, Exported, Paused, RateFound, Remark, Report, SaveFailed
 from workbench.protocol.requests import Begin, Export, FindRate, Pause, RunTo
-from workbench.run.run import scripted
 from workbench.runtime.forks import Forks
 from workbench.session.store import read_session
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import tomli
 
-from workbench.engine.commands import Planned
+from workbench.engine.commands import Planned, scripted
 from workbench.engine.events import HyperparameterChanged
 from workbench.engine.trainer import Until
 from workbench.files.errors import InputError
 from workbench.run.replay import replay
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import Preset, parse_preset, preset_to_toml
 from workbench.session.session import Place, Session
 from workbench.session.store import read_session

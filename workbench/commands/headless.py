@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import click
 
-from workbench.engine.commands import Command, CommandSource, SetHyperparameter
+from workbench.engine.commands import Command, CommandSource, SetHyperparameter, scripted
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -34,7 +34,7 @@ from workbench.files.errors import CheckpointError, InputError, SaveError, sugge
 from workbench.files.lock import SessionLock
 from workbench.files.text import clean
 from workbench.hyperparameters import Applies, InvalidValue, UnknownName, Value, find
-from workbench.run.run import CannotFollow, Run, scripted
+from workbench.run.run import CannotFollow, Run
 from workbench.session.opening import Opened
 from workbench.session.preset import Preset
 from workbench.session.session import Result, Score, Session

@@ -8,13 +8,13 @@ Values that are not finite are counted apart: they are gaps, and do not touch th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.engine.events import Evaluated, Event, Score
+from workbench.engine.events import Evaluated, Event, Score, StepTaken
 
 CAPACITY = 1024
 Floats = NDArray[np.float64]
@@ -34,6 +34,12 @@ class StepsTaken:
     cost: Floats
     gradient_norm: Floats
     learning_rate: Floats
+
+    @classmethod
+    def of(cls, steps: Sequence[StepTaken], progress: float) -> StepsTaken:
+        """Consecutive steps, at least one, after which `progress` epochs are done."""
+        table = np.array([(each.cost, each.gradient_norm, each.learning_rate) for each in steps], np.float64).T
+        return cls(steps[-1].step, steps[-1].epoch, progress, *(np.ascontiguousarray(column) for column in table))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from workbench.data.dataset import DataError
 from workbench.data.splits import prepare
@@ -27,7 +24,7 @@ from workbench.files.errors import CheckpointError, InputError
 from workbench.run.environment import environment, fix_blas_threads
 from workbench.run.recorder import Recorder
 from workbench.run.retrace import CannotFollow as CannotFollow
-from workbench.run.retrace import along
+from workbench.run.retrace import retrace
 from workbench.run.snapshots import BUDGET, Kind, Snapshots
 from workbench.session.branches import described, is_empty, renamed, repeats, without
 from workbench.session.session import Branch, Place, Result, Session
@@ -207,7 +204,7 @@ class Run:
         """The steps that were not yet given out, if any; they are in the history then."""
         if not self._pending:
             return None
-        steps = columns(self._pending, self.trainer.state.batches.progress)
+        steps = StepsTaken.of(self._pending, self.trainer.state.batches.progress)
         self._pending.clear()
         self.history.record(steps)
         return steps
@@ -338,21 +335,21 @@ class Run:
         trainer, history = self.trainer, self._histories[branch.name]
         begun, known = trainer.state.step, history.last
         pending: list[StepTaken] = []
-        for event in along(trainer, script, branch.step, looking=known < branch.step):
+        for event in retrace(trainer, script, branch.step, looking=known < branch.step):
             if isinstance(event, StepTaken):
                 self._progress(event.step - begun, branch.step - begun)
                 pending += [event] if event.step > known else []
                 if len(pending) < MOST_PENDING:
                     continue
             if pending:
-                history.record(columns(pending, trainer.state.batches.progress))
+                history.record(StepsTaken.of(pending, trainer.state.batches.progress))
                 pending.clear()
             if isinstance(event, EpochEnded):
                 self.snapshots.add(past(branch, Place(event.step, script.given)), Kind.PASSED, trainer.state.snapshot())
             if isinstance(event, Evaluated) and (event.step > known or not event.step):
                 history.record(event)
         if pending:
-            history.record(columns(pending, trainer.state.batches.progress))
+            history.record(StepsTaken.of(pending, trainer.state.batches.progress))
         recorded = {mark.step: mark.hash for mark in branch.marks}
         if recorded.get(branch.step, trainer.state.digest()) != trainer.state.digest():
             self.remark = "the state is not the one that was recorded: something on this machine computes otherwise"
@@ -458,21 +455,3 @@ class Run:
         facts = {**snapshot.facts, "edits": str(len(known.edits))}
         session = dataclasses.replace(self._session, branches=(branch,), current=branch.name)
         save(session, {branch.name: (snapshot.tensors, facts)}, path)
-
-
-def columns(steps: list[StepTaken], progress: float) -> StepsTaken:
-    """Consecutive steps as arrays, after which `progress` epochs are done."""
-    table = np.array([(each.cost, each.gradient_norm, each.learning_rate) for each in steps], np.float64).T
-    return StepsTaken(steps[-1].step, steps[-1].epoch, progress, *(np.ascontiguousarray(column) for column in table))
-
-
-def scripted(edits: Iterable[tuple[int, str, object]]) -> CommandSource:
-    """A source that gives each (step, name, value) at its step; those of one step in their order."""
-    waiting = deque(edits)
-
-    def due(step: int) -> Iterable[Command]:
-        while waiting and waiting[0][0] <= step:
-            _, name, value = waiting.popleft()
-            yield SetHyperparameter(name, value)  # type: ignore[arg-type]
-
-    return due
