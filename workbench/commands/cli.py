@@ -141,13 +141,19 @@ def replay(name: str, as_json: bool, folder: Path) -> int:
 def gradcheck(name: str, as_json: bool, folder: Path) -> int:
     """Compare the gradients of backpropagation with numerical ones, in float64."""
     from workbench.commands.headless import json_number
-    from workbench.run.gradcheck import FINE, check_preset
+    from workbench.data.dataset import DataError
+    from workbench.data.splits import prepare
+    from workbench.engine.gradcheck import FINE, check_gradients
     from workbench.session.opening import open_input
     from workbench.session.session import Session
 
     content = open_input(name, folder).content
     preset = content.preset if isinstance(content, Session) else content
-    found = check_preset(preset, content.seed if isinstance(content, Session) else 1)
+    seed = content.seed if isinstance(content, Session) else 1
+    try:
+        found = check_gradients(prepare(preset.data, seed), preset.network, preset.training, seed)
+    except DataError as error:
+        raise InputError(f"{preset.name}: {error}") from None
     if as_json:
         tensors = {each.name: json_number(each.difference) for each in found.tensors}
         click.echo(json.dumps({"largest": json_number(found.largest), "tensors": tensors}))
