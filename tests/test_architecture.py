@@ -43,3 +43,11 @@ def test_a_floor_starts_without_what_belongs_to_those_above(module: str):
     loaded = set(done.stdout.split())
     assert "workbench" in loaded
     assert not loaded & WITHOUT[module]
+
+
+def test_reading_a_session_loads_neither_the_sources_of_data_nor_what_trains():
+    code = "import sys, workbench.session.store; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stdout.split())
+    assert "workbench.session.preset" in loaded
+    assert not loaded & {"workbench.data.sources", "workbench.data.splits", "workbench.engine.trainer", "workbench.nn.network"}

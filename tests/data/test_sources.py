@@ -7,6 +7,7 @@ import pytest
 
 from workbench.data.dataset import DataError, Dataset, Examples, Task
 from workbench.data.sources import SOURCES, load, surface
+from workbench.data.uses import USES
 from workbench.hyperparameters import TABLE, DataSettings
 
 SYNTHETIC = sorted(set(SOURCES) - {"digits"})
@@ -17,7 +18,7 @@ def make(source: str, seed: int = 1, **settings: object) -> Examples:
 
 
 def test_the_sources_are_those_that_a_preset_may_name():
-    assert tuple(SOURCES) == TABLE["source"].choices
+    assert tuple(SOURCES) == TABLE["source"].choices == tuple(USES)
     assert all(name == source.name and source.help for name, source in SOURCES.items())
 
 

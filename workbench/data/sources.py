@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from workbench.data.dataset import DataError, Examples, Task
 from workbench.data.stratify import shares
+from workbench.data.uses import USES
 from workbench.files.errors import suggestion
 from workbench.hyperparameters import DataSettings
 from workbench.randomness import Purpose, generator
@@ -32,14 +33,18 @@ _CREDIT = (
 class Source:
     """One kind of examples.
 
-    `uses` names the settings that only some sources heed ("classes", "noise"). `make(settings, seed)` returns the same
-    examples for the same arguments, and raises `DataError` where it cannot have as many as asked for.
+    `make(settings, seed)` returns the same examples for the same arguments, and raises `DataError` where it cannot have as
+    many as asked for.
     """
 
     name: str
     help: str
-    uses: frozenset[str]
     make: Callable[[DataSettings, int], Examples]
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The settings that it heeds, of those that only some sources do ("classes", "noise")."""
+        return USES[self.name]
 
 
 def load(settings: DataSettings, seed: int) -> Examples:
@@ -164,18 +169,15 @@ def _plane(X: Points, labels: Labels, class_names: tuple[str, ...], title: str) 
     return Examples(X=X, labels=labels, task=task, class_names=class_names, feature_names=("x₁", "x₂"), title=title)
 
 
-_SYNTHETIC = frozenset({"noise"})
-_BY_CLASSES = frozenset({"classes", "noise"})
-
 SOURCES: Mapping[str, Source] = {
     source.name: source
     for source in (
-        Source("digits", "1,797 handwritten digits of 8×8 pixels (UCI, 1998), ten classes.", frozenset(), digits),
-        Source("spiral", "C arms that wind around each other; the noise is on the angle.", _BY_CLASSES, spiral),
-        Source("circles", "One circle inside another, two classes.", _SYNTHETIC, circles),
-        Source("moons", "Two half circles that reach into each other.", _SYNTHETIC, moons),
-        Source("xor", "Four quadrants: class 1 where both coordinates have the same sign.", _SYNTHETIC, xor),
-        Source("gaussians", "C round clouds on a circle; the noise is their spread.", _BY_CLASSES, gaussians),
-        Source("regression", "A curved surface over two features, with noise on its height.", _SYNTHETIC, regression),
+        Source("digits", "1,797 handwritten digits of 8×8 pixels (UCI, 1998), ten classes.", digits),
+        Source("spiral", "C arms that wind around each other; the noise is on the angle.", spiral),
+        Source("circles", "One circle inside another, two classes.", circles),
+        Source("moons", "Two half circles that reach into each other.", moons),
+        Source("xor", "Four quadrants: class 1 where both coordinates have the same sign.", xor),
+        Source("gaussians", "C round clouds on a circle; the noise is their spread.", gaussians),
+        Source("regression", "A curved surface over two features, with noise on its height.", regression),
     )
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import workbench
-from workbench.data.sources import SOURCES
+from workbench.data.uses import USES
 from workbench.engine.commands import Planned
 from workbench.files.errors import InputError, Problems
 from workbench.files.text import clean
@@ -194,7 +194,7 @@ def _note_unused(reader: Reader, data: DataSettings) -> None:
 
 def unused(data: DataSettings) -> list[str]:
     """The settings of [data] that its source has no use for."""
-    return [name for name in _OPTIONAL if name not in SOURCES[data.source].uses]
+    return [name for name in _OPTIONAL if name not in USES[data.source]]
 
 
 def preset_to_table(preset: Preset) -> dict[str, Any]:
