@@ -34,3 +34,14 @@ class Normalization:
     def apply(self, X: NDArray[np.floating]) -> Floats:
         """(X - μ) / σ, float32, the shape of `X` (m, n)."""
         return (X.astype(np.float32, copy=False) - self.mean) / self.std
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preprocessing:
+    """From raw features to what a network was trained on: float32, and normalized where its train set was."""
+
+    normalization: Normalization | None = None
+
+    def apply(self, X: NDArray[np.floating]) -> Floats:
+        """Rows (m, n) as the network reads them, float32 of the same shape."""
+        return X.astype(np.float32, copy=False) if self.normalization is None else self.normalization.apply(X)

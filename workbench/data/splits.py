@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.data.dataset import DataError, Dataset, Examples, Task
-from workbench.data.preprocessing import Normalization
+from workbench.data.preprocessing import Normalization, Preprocessing
 from workbench.data.sources import load
 from workbench.data.stratify import shares
 from workbench.hyperparameters import DataSettings
@@ -58,11 +58,12 @@ def split(examples: Examples, settings: DataSettings, seed: int) -> Splits:
     train, dev, test = _parts(examples, sizes, generator(seed, Purpose.SPLIT))
     X, Y = examples.X.astype(np.float32, copy=False), examples.targets()
     normalization = Normalization.of(X[train]) if settings.normalize else None
+    preprocessing = Preprocessing(normalization)
 
     def part(rows: NDArray[np.intp]) -> Dataset | None:
         if not len(rows):
             return None
-        return Dataset(normalization.apply(X[rows]) if normalization else X[rows], Y[rows])
+        return Dataset(preprocessing.apply(X[rows]), Y[rows])
 
     trained_on = part(train)
     assert trained_on is not None
