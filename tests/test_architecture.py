@@ -23,6 +23,8 @@ WITHOUT = {
     "workbench.data.splits": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.engine.trainer": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.engine.history": SCREEN | FILES | PROCESSES | COMMAND,
+    "workbench.model.trained": SCREEN | (FILES - {"msgspec"}) | PROCESSES | COMMAND,
+    "workbench.session.models": SCREEN | PROCESSES | COMMAND,
     "workbench.run.run": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
     "workbench.runtime.connection": SCREEN | COMMAND,
     "workbench.runtime.__main__": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
