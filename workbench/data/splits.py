@@ -41,6 +41,11 @@ class Splits:
         """k, the columns of `Y` and units of the output layer."""
         return int(self.train.Y.shape[1])
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the features went through."""
+        return Preprocessing(self.normalization)
+
 
 def prepare(settings: DataSettings, seed: int) -> Splits:
     """Load and split. Raises `DataError`."""

@@ -18,10 +18,11 @@ from workbench.engine.events import Diverged, Evaluated, Event, StepTaken, Stopp
 from workbench.engine.history import History, StepsTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import InputError
+from workbench.model.trained import TrainedModel
 from workbench.run.environment import environment, fix_blas_threads
 from workbench.run.navigation import MOST_PENDING, Navigation, Progress
 from workbench.run.retrace import CannotFollow as CannotFollow
-from workbench.run.saving import Saving
+from workbench.run.saving import Saving, blueprint_of
 from workbench.run.snapshots import BUDGET, Kind, Snapshots
 from workbench.run.tree import Tree
 from workbench.session.session import Place, Result, Session
@@ -168,6 +169,14 @@ class Run:
     def snapshots(self) -> Snapshots:
         """Copies of the state to go back to."""
         return self._tree.snapshots
+
+    @property
+    def model(self) -> TrainedModel:
+        """The trained network as it is now."""
+        trainer = self.trainer
+        return TrainedModel.of(
+            trainer.state.network, blueprint_of(trainer, trainer.hyperparameters), trainer.splits.preprocessing
+        )
 
     def rename(self, name: str, to: str) -> None:
         """Give a branch another name. Raises `ValueError` where it is taken or none, and `LookupError`."""

@@ -1,4 +1,8 @@
-"""A run on disk: its session, a checkpoint for each branch, and what of it all is new since it was last written or read."""
+"""A run on disk: its session, a checkpoint for each branch, and what of it all is new since it was last written or read.
+
+A checkpoint holds the state that training goes on from, the curves, and what the trained network needs to be one without its
+data. Those of earlier workbenches have no trained network; they are written anew when the run is saved.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.engine.history import PREFIX, History
+from workbench.engine.history import PREFIX as HISTORY
+from workbench.engine.history import History
 from workbench.engine.state import Snapshot, SnapshotMismatch
 from workbench.engine.trainer import Trainer
 from workbench.files.errors import CheckpointError
+from workbench.hyperparameters import Hyperparameters
+from workbench.model.blueprint import FACT, Blueprint
+from workbench.model.trained import PREFIX as PREPROCESSING
+from workbench.model.trained import beside_the_state
 from workbench.run.snapshots import Kind
 from workbench.run.tree import Tree
 from workbench.session.checkpoint import Facts, Tensors
 from workbench.session.session import Branch, Place, Result, Session
 from workbench.session.store import load_branch, save
-from workbench.session.timeline import cut, is_place, past
+from workbench.session.timeline import cut, hyperparameters_at, is_place, past
 
 
 class Saving:
@@ -27,6 +36,8 @@ class Saving:
         """`path` is the file that the tree's session was read from; None for a new one."""
         self._tree, self._trainer, self._path = tree, trainer, path
         self._saved: Session | None = None
+        self._outdated: set[str] = set()
+        """Names of checkpoints that an earlier workbench wrote."""
 
     # -- reading back -------------------------------------------------------------------------------------------------
 
@@ -70,6 +81,8 @@ class Saving:
         except (SnapshotMismatch, ValueError, KeyError) as error:
             raise CheckpointError(path.with_name(branch.checkpoint or ""), f"not of this session: {error}") from None
         self._tree.snapshots.add(past(branch, place), Kind.TIP, snapshot)
+        if branch.checkpoint is not None and FACT not in facts:
+            self._outdated.add(branch.checkpoint)
         return place
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -89,13 +102,13 @@ class Saving:
         states, branches = {}, []
         for each in session.branches:
             if each.name == session.current:
-                states[each.name] = self._contents(each, self._trainer.state.snapshot())
+                states[each.name] = self._whole_of(each, self._trainer.state.snapshot())
             elif not self._is_at(path, each):
                 snapshot = self._tree.snapshots.exactly(each, each.tip) or self._from_disk(each)
                 if snapshot is None:
                     each = dataclasses.replace(each, checkpoint=None)  # it can be trained again
                 else:
-                    states[each.name] = self._contents(each, snapshot)
+                    states[each.name] = self._whole_of(each, snapshot)
             branches.append(each)
         session = save(dataclasses.replace(session, branches=tuple(branches)), states, path)
         self._path = path
@@ -104,15 +117,23 @@ class Saving:
         return session
 
     def _is_at(self, path: Path, branch: Branch) -> bool:
-        """Whether the branch's checkpoint lies beside `path` already."""
+        """Whether the branch's checkpoint lies beside `path` already, as it would be written now."""
         if self._path is None or branch.checkpoint is None or os.path.realpath(self._path) != os.path.realpath(path):
+            return False
+        if branch.checkpoint in self._outdated:
             return False
         return Path(os.path.realpath(path)).with_name(branch.checkpoint).is_file()
 
-    def _contents(self, branch: Branch, snapshot: Snapshot) -> tuple[Tensors, Facts]:
-        """What the checkpoint of a branch holds: the state at its tip, and its curves."""
-        facts = {**snapshot.facts, "edits": str(len(branch.edits))}
-        return {**snapshot.tensors, **self._tree.history_of(branch.name).tensors()}, facts
+    def _whole_of(self, branch: Branch, snapshot: Snapshot) -> tuple[Tensors, Facts]:
+        """What the checkpoint of a branch holds: the state at its tip, the network, and the curves."""
+        tensors, facts = self._contents(branch, branch.tip, snapshot)
+        return {**tensors, **self._tree.history_of(branch.name).tensors()}, facts
+
+    def _contents(self, branch: Branch, place: Place, snapshot: Snapshot) -> tuple[Tensors, Facts]:
+        """What a checkpoint holds of a place on a branch: the state, and what makes it a trained network."""
+        h = hyperparameters_at(self._tree.written.preset, branch, place)
+        tensors, facts = beside_the_state(blueprint_of(self._trainer, h), self._trainer.splits.preprocessing)
+        return {**snapshot.tensors, **tensors}, {**snapshot.facts, **facts, "edits": str(place.edits)}
 
     def _from_disk(self, branch: Branch) -> Snapshot | None:
         """The tip of a branch whose copy had to go, from where it was saved last."""
@@ -135,9 +156,9 @@ class Saving:
             known, snapshot = past(branch, place), self._trainer.state.snapshot()
         else:
             known, snapshot = kept.past, kept.snapshot
-        facts = {**snapshot.facts, "edits": str(len(known.edits))}
+        contents = self._contents(branch, Place(known.step, len(known.edits)), snapshot)
         session = dataclasses.replace(self._tree.written, branches=(branch,), current=branch.name)
-        save(session, {branch.name: (snapshot.tensors, facts)}, path)
+        save(session, {branch.name: contents}, path)
 
 
 def _content(session: Session) -> Session:
@@ -148,4 +169,20 @@ def _content(session: Session) -> Session:
 
 def _snapshot_in(tensors: Mapping[str, Any], facts: Mapping[str, str]) -> Snapshot:
     """The state among what a checkpoint holds."""
-    return Snapshot({name: each for name, each in tensors.items() if not name.startswith(PREFIX)}, facts)
+    state = {name: each for name, each in tensors.items() if not name.startswith((HISTORY, PREPROCESSING))}
+    return Snapshot(state, {name: each for name, each in facts.items() if name != FACT})
+
+
+def blueprint_of(trainer: Trainer, h: Hyperparameters) -> Blueprint:
+    """What the trainer's network is under these hyperparameters, beside its figures."""
+    splits, architecture = trainer.splits, trainer.architecture
+    return Blueprint(
+        sizes=trainer.state.network.sizes,
+        activation=architecture.activation,
+        batch_norm=architecture.batch_norm,
+        batchnorm_epsilon=h.batchnorm_epsilon,
+        task=splits.task,
+        class_names=splits.class_names,
+        feature_names=splits.feature_names,
+        image_shape=splits.image_shape,
+    )
