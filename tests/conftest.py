@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from workbench.engine.commands import scripted
 from workbench.engine.trainer import Trainer, Until
-from workbench.run.run import Run, new_trainer, scripted
+from workbench.run.run import Run, new_trainer
 from workbench.session.preset import Preset, parse_preset
 from workbench.session.session import Session
 

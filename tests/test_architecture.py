@@ -27,6 +27,8 @@ WITHOUT = {
     "workbench.engine.trainer": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.engine.history": SCREEN | FILES | PROCESSES | COMMAND,
     "workbench.session.preset": SCREEN | PROCESSES | COMMAND | {"numpy", "safetensors", "msgspec"},
+    "workbench.model.trained": SCREEN | (FILES - {"msgspec"}) | PROCESSES | COMMAND,
+    "workbench.session.models": SCREEN | PROCESSES | COMMAND,
     "workbench.run.run": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
     "workbench.runtime.connection": SCREEN | COMMAND,
     "workbench.runtime.__main__": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
@@ -49,3 +51,11 @@ def test_a_floor_starts_without_what_belongs_to_those_above(module: str):
     loaded = set(done.stdout.split())
     assert "workbench" in loaded
     assert not loaded & WITHOUT[module]
+
+
+def test_reading_a_session_loads_neither_the_sources_of_data_nor_what_trains():
+    code = "import sys, workbench.session.store; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stdout.split())
+    assert "workbench.session.preset" in loaded
+    assert not loaded & {"workbench.data.sources", "workbench.data.splits", "workbench.engine.trainer", "workbench.nn.network"}

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from workbench.engine.commands import scripted
 from workbench.engine.events import Diverged, HyperparameterChanged, StepTaken
 from workbench.engine.guard import BestSoFar
 from workbench.engine.trainer import Until
 from workbench.run.recorder import FIRST_INTERVAL, MOST, Recorder
 from workbench.run.replay import Replay
 from workbench.run.replay import replay as replay_all
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.branch import Branch, Edit, Mark, Place
 from workbench.session.format import parse_session, session_to_toml
 from workbench.session.preset import Preset

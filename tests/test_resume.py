@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from workbench.engine.commands import scripted
 from workbench.engine.events import EpochEnded
 from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import CheckpointError
 from workbench.hyperparameters import TABLE
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import Preset
 from workbench.session.session import Session
 from workbench.session.store import read_session

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from workbench.engine.commands import scripted
 from workbench.engine.trainer import Until
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.branch import Place
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session

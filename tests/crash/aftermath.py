@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.engine.commands import scripted
 from workbench.engine.trainer import Until
 from workbench.files.lock import SessionLock
 from workbench.run.replay import replay
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.branch import Place
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session

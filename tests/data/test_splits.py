@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.data.dataset import DataError, Examples, Task
+from workbench.data.preprocessing import Normalization
 from workbench.data.sources import load
-from workbench.data.splits import Normalization, Splits, prepare, split
+from workbench.data.splits import Splits, prepare, split
 from workbench.data.stratify import shares
 from workbench.hyperparameters import SOURCES, DataSettings
 

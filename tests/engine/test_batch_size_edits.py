@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.engine.commands import SetHyperparameter
+from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import EpochEnded, StepTaken
 from workbench.engine.trainer import Trainer, Until
-from workbench.run.run import new_trainer, scripted
+from workbench.run.run import new_trainer
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session
 

@@ -22,12 +22,12 @@ from workbench.engine.batchnorm_inspection import (
     measure_lags,
     measure_noise,
 )
+from workbench.engine.commands import scripted
 from workbench.engine.measurements import BatchNormInspection, Concern
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import Architecture, Hyperparameters
 from workbench.nn.losses import LOSSES
 from workbench.nn.network import Network
-from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.engine.commands import scripted
 from workbench.engine.diagnosis import Facts, Finding, Level, diagnose, gaps
 from workbench.engine.events import Evaluated, StepsTaken
 from workbench.engine.history import History
@@ -18,7 +19,7 @@ from workbench.engine.measurements import Histogram, LayerStatistics, Score
 from workbench.engine.trainer import Until
 from workbench.hyperparameters import TABLE, Hyperparameters, get
 from workbench.optim.usage import unused_because
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import load_preset
 from workbench.session.session import Session
 

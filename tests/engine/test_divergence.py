@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from workbench.data.dataset import Dataset
-from workbench.engine.commands import SetHyperparameter
+from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Event, Finished, StepTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE
-from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 OPTIMIZERS = TABLE["optimizer"].choices

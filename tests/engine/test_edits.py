@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from workbench.engine.commands import SetHyperparameter
+from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import CommandRejected, Diverged, Evaluated, Event, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE, Hyperparameters
-from workbench.run.run import new_trainer, scripted
+from workbench.run.run import new_trainer
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session
 from workbench.spec import Applies, Kind

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from workbench.data.dataset import Dataset
-from workbench.engine.commands import Command, PassGuard, SetHyperparameter
+from workbench.engine.commands import Command, PassGuard, SetHyperparameter, scripted
 from workbench.engine.events import Diverged, Evaluated, Event, Finished, GuardPassed, StepTaken, StoppedEarly
 from workbench.engine.guard import BestSoFar, Guard
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE, Hyperparameters
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import Preset, find_presets, load_preset
 from workbench.session.session import Session
 from workbench.session.store import read_session
@@ -182,8 +182,7 @@ def test_what_the_guard_has_seen_outlives_a_snapshot_at_any_event(make_trainer: 
     assert isinstance(stop, Diverged)
     for snapshot, hyperparameters in snapshots:
         cut = make_trainer(**settings)
-        cut.state.restore(snapshot)
-        cut.stand(hyperparameters)
+        cut.restore(snapshot, hyperparameters)
         rest = [] if hyperparameters.learning_rate == WILD[1] else [(20, *WILD)]
         assert trained(cut, 60, *rest)[-1] == stop
 

@@ -5,10 +5,10 @@ from itertools import permutations
 
 import pytest
 
+from workbench.engine.commands import scripted
 from workbench.engine.events import Evaluated, Event, Finished, HyperparameterChanged, StepTaken
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE
-from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 OPTIMIZERS = TABLE["optimizer"].choices

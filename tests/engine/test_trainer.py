@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from workbench.engine.commands import PassGuard, scripted
 from workbench.engine.events import EpochEnded, Evaluated, Finished, StepTaken
 from workbench.engine.state import Snapshot, SnapshotMismatch
 from workbench.engine.trainer import Trainer, Until
-from workbench.run.run import scripted
 
 MakeTrainer = Callable[..., Trainer]
 
@@ -173,3 +173,37 @@ def test_a_snapshot_with_something_missing_or_wrong_is_refused_and_changes_nothi
     with pytest.raises(ValueError, match=r"."):
         other.state.restore(Snapshot(tensors, facts))
     assert other.state.digest() == digest
+
+
+def test_a_trainer_put_back_goes_on_as_it_did_with_what_was_in_force_there(make_trainer: MakeTrainer):
+    trainer = make_trainer(keep_prob=0.7)
+    list(trainer.run(scripted([(3, "learning_rate", 0.1)]), Until(steps=5)))
+    snapshot, hyperparameters = trainer.state.snapshot(), trainer.hyperparameters
+    list(trainer.run(scripted([(7, "keep_prob", 0.5)]), Until(steps=12)))
+    digest = trainer.state.digest()
+    trainer.apply(PassGuard())
+    trainer.restore(snapshot, hyperparameters)
+    assert not trainer.stepped
+    assert not trainer.passes_guard
+    assert trainer.hyperparameters == hyperparameters
+    list(trainer.run(scripted([(7, "keep_prob", 0.5)]), Until(steps=12)))
+    assert trainer.state.digest() == digest
+
+
+def test_that_the_guard_was_to_be_passed_is_put_back_too(make_trainer: MakeTrainer):
+    trainer = make_trainer()
+    snapshot = trainer.state.snapshot()
+    trainer.restore(snapshot, trainer.hyperparameters, passes_guard=True)
+    assert trainer.passes_guard
+    trainer.restore(snapshot, trainer.hyperparameters)
+    assert not trainer.passes_guard
+
+
+def test_a_trainer_refuses_the_snapshot_of_another_network_and_changes_nothing(make_trainer: MakeTrainer):
+    trainer = make_trainer(hidden=[7, 5])
+    list(trainer.run(until=Until(steps=2)))
+    before, other = trainer.hyperparameters, make_trainer(learning_rate=0.5)
+    with pytest.raises(SnapshotMismatch, match="tensor W1"):
+        trainer.restore(other.state.snapshot(), other.hyperparameters)
+    assert trainer.stepped
+    assert trainer.hyperparameters == before

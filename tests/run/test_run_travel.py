@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from workbench.engine.commands import Command, PassGuard, SetHyperparameter
+from workbench.engine.commands import Command, PassGuard, SetHyperparameter, scripted
 from workbench.engine.events import Diverged, Evaluated, Event, StepsTaken, StoppedEarly
 from workbench.engine.trainer import Until
 from workbench.run.replay import replay
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.run.snapshots import BUDGET
 from workbench.session.branch import Place
 from workbench.session.preset import Preset

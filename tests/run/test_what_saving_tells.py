@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from workbench.engine.commands import scripted
 from workbench.engine.trainer import Until
 from workbench.files.lock import SessionLock
 from workbench.run.autosave import Autosave
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.preset import Preset
 from workbench.session.session import Session
 from workbench.session.store import load_session

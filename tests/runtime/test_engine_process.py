@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.commands import SetHyperparameter
+from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Finished, HyperparameterChanged, StepsTaken
 from workbench.engine.history import Series
 from workbench.engine.trainer import Trainer, Until
@@ -22,7 +22,7 @@ from workbench.protocol.reports import Begun, Paused, Refused, Report, Resumed, 
 from workbench.protocol.requests import Begin, Pause, Quit, Request, Resume, Save, TakeStep
 from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.run.replay import replay
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.runtime.connection import GRACE_SECONDS, EngineDied
 from workbench.session.store import load_session, read_session
 

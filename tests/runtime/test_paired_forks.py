@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.commands import SetHyperparameter
+from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import Finished, HyperparameterChanged, StepsTaken, StepTaken, StoppedEarly
 from workbench.engine.state import Snapshot
 from workbench.engine.trainer import Trainer, Until
 from workbench.protocol.reports import Begun, Branches, Exported, Paused, RateFound, Remark, Report, SaveFailed
 from workbench.protocol.requests import Begin, Export, FindRate, Pause, RunTo
-from workbench.run.run import scripted
 from workbench.runtime.forks import Forks
 from workbench.session.store import read_session
 
@@ -174,8 +173,7 @@ async def test_rates_that_cannot_be_tried_come_to_an_end_too(forks: Begins):
 
 def seen(trainer: Trainer, snapshot: Snapshot, rate: float, steps: int) -> list[tuple[Any, ...]]:
     """The examples of each mini-batch, and the units that each hidden layer kept, over so many steps with this rate."""
-    trainer.state.restore(snapshot)
-    trainer.stand(trainer.hyperparameters)
+    trainer.restore(snapshot, trainer.hyperparameters)
     found = []
     edits = scripted([(trainer.state.step, "learning_rate", rate)])
     for event in trainer.run(edits, Until(steps=trainer.state.step + steps)):

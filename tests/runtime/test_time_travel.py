@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbench.engine.commands import SetHyperparameter
+from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import Diverged, Evaluated, Finished, GuardPassed, HyperparameterChanged, StepsTaken, StoppedEarly
 from workbench.engine.history import Series
 from workbench.engine.trainer import Trainer, Until
@@ -51,7 +51,7 @@ from workbench.protocol.requests import (
     WritePreset,
 )
 from workbench.run.replay import replay
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.branch import Branch
 from workbench.session.format import session_to_toml
 from workbench.session.preset import Preset, read_preset

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.engine.commands import scripted
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -26,7 +27,7 @@ from workbench.engine.events import (
 from workbench.engine.measurements import Score
 from workbench.engine.trainer import Until
 from workbench.protocol.wire import LENGTH, REPORTS
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.branch import Best, Branch, Edit, Note, Result, Stop
 from workbench.session.preset import Preset
 from workbench.session.session import Session

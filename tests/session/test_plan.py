@@ -10,12 +10,12 @@ from typing import Any, TypeGuard
 import pytest
 import tomli
 
-from workbench.engine.commands import Planned
+from workbench.engine.commands import Planned, scripted
 from workbench.engine.events import HyperparameterChanged, StepsTaken
 from workbench.engine.trainer import Until
 from workbench.files.errors import InputError
 from workbench.run.replay import replay
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.branch import Place
 from workbench.session.preset import Preset, parse_preset, preset_to_toml
 from workbench.session.session import Session

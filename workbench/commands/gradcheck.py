@@ -8,6 +8,7 @@ import click
 
 from workbench.commands.options import json_output, sessions_folder
 from workbench.commands.output import json_number, print_json
+from workbench.files.errors import InputError
 
 
 @click.command("gradcheck")
@@ -16,13 +17,19 @@ from workbench.commands.output import json_number, print_json
 @sessions_folder
 def command(name: str, as_json: bool, folder: Path) -> int:
     """Compare the gradients of backpropagation with numerical ones, in float64."""
-    from workbench.run.gradcheck import FINE, check_preset
+    from workbench.data.dataset import DataError
+    from workbench.data.splits import prepare
+    from workbench.engine.gradcheck import FINE, check_gradients
     from workbench.session.opening import open_input
     from workbench.session.session import Session
 
     content = open_input(name, folder).content
     preset = content.preset if isinstance(content, Session) else content
-    found = check_preset(preset, content.seed if isinstance(content, Session) else 1)
+    seed = content.seed if isinstance(content, Session) else 1
+    try:
+        found = check_gradients(prepare(preset.data, seed), preset.network, preset.training, seed)
+    except DataError as error:
+        raise InputError(f"{preset.name}: {error}") from None
     if as_json:
         tensors = {each.name: json_number(each.difference) for each in found.tensors}
         print_json({"largest": json_number(found.largest), "tensors": tensors})

@@ -18,7 +18,7 @@ from workbench.commands.arguments import TimedEdit, try_edits
 from workbench.commands.output import print_json
 from workbench.commands.progress import every, reporter_for
 from workbench.commands.summary import Summary
-from workbench.engine.commands import Command, CommandSource
+from workbench.engine.commands import Command, CommandSource, scripted
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -33,7 +33,7 @@ from workbench.engine.trainer import Until
 from workbench.files.errors import InputError
 from workbench.files.text import clean
 from workbench.run.autosave import Autosave
-from workbench.run.run import Run, scripted
+from workbench.run.run import Run
 from workbench.session.branch import Result
 
 AUTOSAVE_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""Train, dev and test: which example goes where, and the normalization by the train set.
+"""Train, dev and test: which example goes where, each part preprocessed by what the train set measures.
 
 Owns the split. Must not know which sources there are beyond asking for examples, nor in what order training sees them.
 """
@@ -10,34 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.data.dataset import DataError, Dataset, Examples, Floats, Task
+from workbench.data.dataset import DataError, Dataset, Examples, Task
+from workbench.data.preprocessing import Normalization, Preprocessing
 from workbench.data.sources import load
 from workbench.data.stratify import shares
 from workbench.hyperparameters import DataSettings
 from workbench.randomness import Purpose, generator
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Normalization:
-    """μ and σ of each feature of the train set, float32 (n,), read-only. A constant feature has σ = 1."""
-
-    mean: Floats
-    std: Floats
-
-    @classmethod
-    def of(cls, X: NDArray[np.floating]) -> Normalization:
-        """Measure the rows of `X` (m, n), m ≥ 1; σ divides by m."""
-        # Equal float32 values add up exactly in float64, so that a constant feature's σ is 0 and not a rounding error.
-        X = X.astype(np.float32, copy=False)
-        mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
-        std = X.std(axis=0, dtype=np.float64).astype(np.float32)
-        std[std == 0] = 1
-        mean.flags.writeable = std.flags.writeable = False
-        return cls(mean, std)
-
-    def apply(self, X: NDArray[np.floating]) -> Floats:
-        """(X - μ) / σ, float32, the shape of `X` (m, n)."""
-        return (X.astype(np.float32, copy=False) - self.mean) / self.std
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -63,6 +41,11 @@ class Splits:
         """k, the columns of `Y` and units of the output layer."""
         return int(self.train.Y.shape[1])
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the features went through."""
+        return Preprocessing(self.normalization)
+
 
 def prepare(settings: DataSettings, seed: int) -> Splits:
     """Load and split. Raises `DataError`."""
@@ -80,11 +63,12 @@ def split(examples: Examples, settings: DataSettings, seed: int) -> Splits:
     train, dev, test = _parts(examples, sizes, generator(seed, Purpose.SPLIT))
     X, Y = examples.X.astype(np.float32, copy=False), examples.targets()
     normalization = Normalization.of(X[train]) if settings.normalize else None
+    preprocessing = Preprocessing(normalization)
 
     def part(rows: NDArray[np.intp]) -> Dataset | None:
         if not len(rows):
             return None
-        return Dataset(normalization.apply(X[rows]) if normalization else X[rows], Y[rows])
+        return Dataset(preprocessing.apply(X[rows]), Y[rows])
 
     trained_on = part(train)
     assert trained_on is not None

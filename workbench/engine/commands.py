@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -39,3 +40,15 @@ CommandSource = Callable[[int], Iterable[Command]]
 def no_commands(step: int) -> Iterable[Command]:
     """A source that never has any."""
     return ()
+
+
+def scripted(edits: Iterable[tuple[int, str, object]]) -> CommandSource:
+    """A source that gives each (step, name, value) at its step; those of one step in their order."""
+    waiting = deque(edits)
+
+    def due(step: int) -> Iterable[Command]:
+        while waiting and waiting[0][0] <= step:
+            _, name, value = waiting.popleft()
+            yield SetHyperparameter(name, value)  # type: ignore[arg-type]
+
+    return due

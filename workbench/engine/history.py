@@ -8,18 +8,24 @@ Values that are not finite are counted apart: they are gaps, and do not touch th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.arrays import Floats
-from workbench.engine.events import Evaluated, Event, StepsTaken
+from workbench.engine.events import Evaluated, Event, StepsTaken, StepTaken
 from workbench.engine.measurements import Score
 
 CAPACITY = 1024
 _FIELDS = ("low", "high", "total", "steps", "count", "bad")
+
+
+def columns(steps: Sequence[StepTaken], progress: float) -> StepsTaken:
+    """Consecutive steps, at least one, as arrays; `progress` epochs are done after them."""
+    table = np.array([(each.cost, each.gradient_norm, each.learning_rate) for each in steps], np.float64).T
+    return StepsTaken(steps[-1].step, steps[-1].epoch, progress, *(np.ascontiguousarray(column) for column in table))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ Where a logit is not finite there is no prediction: the class is -1 and the conf
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.arrays import Floats, Ints
 from workbench.data.dataset import Task
 from workbench.data.splits import Splits
 from workbench.engine.measurements import Boundary, Confusion, Fit, Predictions, ShownExamples
+from workbench.nn.answers import answers, decided
 from workbench.nn.buffer import Array
-from workbench.nn.losses import LOSSES
 from workbench.nn.network import Network
 
 POINTS = 400
@@ -75,12 +74,9 @@ def fit_of(network: Network, X: Array, Y: Array) -> Fit:
 def _predictions(network: Network, task: Task, X: Array) -> tuple[Ints, Floats]:
     """Class and probability of it for each row; -1 and NaN where a logit is not finite."""
     Z = network.infer(X)
-    P = LOSSES[task](network.dtype).predict(Z).astype(np.float64)
-    if task is Task.BINARY:
-        P = np.concatenate([1 - P, P], axis=1)
-    good: NDArray[np.bool_] = np.isfinite(np.concatenate([P, Z], axis=1)).all(axis=1)
-    classes = np.where(good, np.where(good[:, None], P, 0.0).argmax(axis=1), -1).astype(np.int64)
-    return classes, np.where(good, P.max(axis=1, initial=0.0), np.nan)
+    P = answers(task, Z)
+    classes = decided(P, Z)
+    return classes, np.where(classes >= 0, P.max(axis=1, initial=0.0), np.nan)
 
 
 def _labels(task: Task, Y: Array) -> Ints:

@@ -30,9 +30,7 @@ def try_rates(trainer: Trainer, low: float, high: float, steps: int) -> Iterator
     try:
         yield from _tried(trainer, np.geomspace(low, high, steps).tolist())
     finally:
-        trainer.state.restore(snapshot)
-        trainer.stand(hyperparameters)
-        trainer.passes_guard = passes
+        trainer.restore(snapshot, hyperparameters, passes)
 
 
 def _tried(trainer: Trainer, rates: list[float]) -> Iterator[tuple[float, float]]:

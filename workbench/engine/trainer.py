@@ -126,8 +126,17 @@ class Trainer:
                 if isinstance(event, Diverged):
                     return False
 
+    def restore(self, snapshot: Snapshot, hyperparameters: Hyperparameters, passes_guard: bool = False) -> None:
+        """Go on from a copy of the state, with what was in force there: the preset's, its plan so far, and the edits.
+
+        `passes_guard` says whether the guard was to be passed there. Raises `SnapshotMismatch`, and then changes nothing.
+        """
+        self.state.restore(snapshot)
+        self.stand(hyperparameters)
+        self.passes_guard = passes_guard
+
     def stand(self, hyperparameters: Hyperparameters) -> None:
-        """Go on with these from now on: the state was put to another place, and the plan is in them up to there."""
+        """Go on with these from now on; up to here the plan is in them. No step was taken yet, and no guard is passed."""
         self.hyperparameters = hyperparameters
         self.state.network.configure(hyperparameters)
         self._planned_at = self.state.step

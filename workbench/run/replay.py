@@ -67,8 +67,7 @@ class _Again:
         assert kept is not None  # the start is
         self.start = Place(kept.past.step, len(kept.past.edits))
         self.script = Script(branch, self.start)
-        trainer.state.restore(kept.snapshot)
-        trainer.stand(hyperparameters_at(session.preset, branch, self.start))
+        trainer.restore(kept.snapshot, hyperparameters_at(session.preset, branch, self.start))
         self.through = 0
         self.first: Replay | None = None
 

@@ -13,7 +13,7 @@ class CannotFollow(Exception):
     """A timeline does not lead where it was recorded to lead: on this machine the run stops on the way."""
 
 
-def along(trainer: Trainer, script: Script, steps: int, looking: bool = True) -> Iterator[Event]:
+def retrace(trainer: Trainer, script: Script, steps: int, looking: bool = True) -> Iterator[Event]:
     """Train until `steps` are done in all, taking the script's edits and stopping where it stopped.
 
     Where nobody is `looking`, evaluations are made only as far as the state depends on them. Raises `CannotFollow` where

@@ -1,4 +1,4 @@
-"""Presets and sessions: what a run is made from, and what is kept of it.
+"""Presets and sessions: what a run is made from, and what is kept of it. Values, and the form in which they are stored.
 
-TOML and checkpoints live on this floor only. It knows no thread, process or screen, and trains nothing.
+The TOML of both and the checkpoints live on this floor only. It knows no thread, process or screen, and trains nothing.
 """

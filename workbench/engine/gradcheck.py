@@ -1,7 +1,7 @@
 """Gradient checking: backpropagation against two-sided differences, one figure per parameter tensor.
 
 ‖dθ_approx - dθ‖ / (‖dθ_approx‖ + ‖dθ‖), in float64, with the penalties and without dropout. About 1e-7 is fine and 1e-3
-is wrong (the course, after Ng). Never part of training: every element costs two forward passes.
+is wrong (the course, after Ng). Never part of training: every element costs two forward passes. Knows no preset.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.data.dataset import DataError
-from workbench.data.splits import Splits, prepare
+from workbench.data.splits import Splits
 from workbench.engine.state import State
-from workbench.files.errors import InputError
+from workbench.hyperparameters import Architecture, Hyperparameters
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES
 from workbench.nn.network import Network
 from workbench.optim.penalties import add_penalty_gradients, penalty
-from workbench.session.preset import Preset
 
 FINE = 1e-5
 """Above this a tensor counts as wrong; between 1e-7 and this, kinks of the activation may be to blame."""
@@ -53,14 +51,10 @@ class GradientCheck:
         return max((each.difference if each.difference == each.difference else float("inf")) for each in self.tensors)
 
 
-def check_preset(preset: Preset, seed: int) -> GradientCheck:
-    """Check a preset's network on its first training examples. Raises `InputError` where its data cannot be had."""
-    h = dataclasses.replace(preset.training, keep_prob=(1.0,) * len(preset.network.hidden))
-    try:
-        splits = prepare(preset.data, seed)
-        network = State(splits, preset.network, h.optimizer, seed, np.float64).network
-    except DataError as error:
-        raise InputError(f"{preset.name}: {error}") from None
+def check_gradients(splits: Splits, architecture: Architecture, hyperparameters: Hyperparameters, seed: int) -> GradientCheck:
+    """Check a network as it is at the start, on the first train examples. Raises `DataError` where these are too few."""
+    h = dataclasses.replace(hyperparameters, keep_prob=(1.0,) * len(architecture.hidden))
+    network = State(splits, architecture, h.optimizer, seed, np.float64).network
     network.configure(h)
     with np.errstate(all="ignore"):  # what is not finite counts as wrong
         return check(network, _Cost(network, splits, h.l2, h.l1, h.label_smoothing))
