@@ -67,8 +67,8 @@ class Spec:
     """One row of the table.
 
     `priority` is the course's order of tuning: 1 first (the learning rate), then 2 and 3; 4 is almost never
-    tuned. `per_layer` values are tuples, one element for each hidden layer, edited together by `name` or
-    one at a time by `name.LAYER`, counted from 1.
+    tuned. `formulas` say what each of the `choices` computes; whoever knows them fills them in. `per_layer` values are
+    tuples, one element for each hidden layer, edited together by `name` or one at a time by `name.LAYER`, counted from 1.
     """
 
     name: str = ""
@@ -85,6 +85,7 @@ class Spec:
     priority: int = 3
     applies: Applies = Applies.STEP
     choices: tuple[str, ...] = ()
+    formulas: tuple[str, ...] = ()
     per_layer: bool = False
     zero_is_off: bool = False
     help: str = ""

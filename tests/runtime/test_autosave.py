@@ -12,12 +12,13 @@ import pytest
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, HyperparameterChanged, StepsTaken
-from workbench.protocol.reports import Begun, Paused, Remark, Resumed, Saved, SaveFailed
+from workbench.protocol.reports import Arrived, Begun, Exported, Paused, Remark, Resumed, Saved, SaveFailed
 from workbench.protocol.requests import (
     Adopt,
     Annotate,
     Begin,
     Describe,
+    Export,
     GoOn,
     GoTo,
     Quit,
@@ -277,6 +278,15 @@ async def test_no_request_trains_or_edits_a_session_that_was_opened_read_only(tw
     said = await second.told(asked)
     assert not {HyperparameterChanged, Resumed} & {type(each) for each in said}
     assert any(isinstance(each, Remark) and "another workbench" in each.text for each in said)
+
+
+async def test_a_session_that_was_opened_read_only_can_be_looked_at_everywhere_and_taken_along(two: tuple[Any, Any, Path]):
+    _, second, path = two
+    before = on_disk(path)
+    said = await second.told(GoTo(2), Export(1, -1), Switch("main"))
+    assert [each.step for each in said if isinstance(each, (Arrived, Exported))] == [2, 2, 10]
+    await second.hang_up()
+    assert on_disk(path) == before
 
 
 async def test_a_session_that_was_opened_read_only_waits_though_it_was_to_train(two: tuple[Any, Any, Path], start: Begins):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -14,12 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+import workbench
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Finished, HyperparameterChanged, StepsTaken
 from workbench.engine.history import Series
 from workbench.engine.trainer import Trainer, Until
-from workbench.protocol.reports import Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed
-from workbench.protocol.requests import Begin, Pause, Quit, Request, Resume, Save, TakeStep
+from workbench.hyperparameters import TABLE, Hyperparameters, Spec
+from workbench.optim.optimizers import OPTIMIZERS
+from workbench.optim.schedules import SCHEDULES
+from workbench.protocol.hello import PROTOCOL, Hello
+from workbench.protocol.reports import Arrived, Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed, UnusedChanged
+from workbench.protocol.requests import Begin, GoTo, Pause, Quit, Request, Resume, Save, TakeStep
 from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.run.replay import replay
 from workbench.run.run import Run, scripted
@@ -35,17 +41,49 @@ LONG = 1_000_000
 # What the app hears ------------------------------------------------------------------------------------------------
 
 
+async def test_it_greets_before_it_is_told_anything(start: Begins):
+    hello = await (await start()).hear(Hello)
+    assert (hello.protocol, hello.workbench) == (PROTOCOL, workbench.__version__)
+    assert set(hello.capabilities) == set(REQUESTS.kinds)
+    assert [row.name for row in hello.rows] == [each.name for each in dataclasses.fields(Hyperparameters)]
+    assert all(type(row) is Spec and dataclasses.replace(row, formulas=()) == TABLE[row.name] for row in hello.rows)
+    formulas = {row.name: dict(zip(row.choices, row.formulas, strict=True)) for row in hello.rows if row.formulas}
+    assert formulas.keys() == {"optimizer", "schedule"}
+    assert formulas["optimizer"]["gradient_descent"] == OPTIMIZERS["gradient_descent"].formula
+    assert formulas["schedule"]["staircase"] == SCHEDULES["staircase"].formula
+
+
 async def test_it_says_what_it_has_begun_and_waits(begun: Begins):
     talk = await begun(keep_prob=[0.5, 1.0])
     (said,) = talk.of(Begun)
     assert (said.step, said.epoch, said.sizes, said.examples, said.task) == (0, 1, (2, 6, 5, 3), (54, 18, 18), "classes")
     assert said.parameters == 2 * 6 + 6 + 6 * 5 + 5 + 5 * 3 + 3
-    assert said.hyperparameters["keep_prob"] == (0.5, 1.0)
-    assert said.hyperparameters["optimizer"] == "adam"
+    assert said.hyperparameters.keep_prob == (0.5, 1.0)
+    assert said.hyperparameters.optimizer == "adam"
     assert said.blas_threads >= 1
     assert said.history == ()
     assert (await talk.hear(Paused)).step == 0
     assert (await talk.hear(Evaluated)).step == 0
+
+
+async def test_it_says_which_hyperparameters_have_no_effect_and_why_whenever_that_changes(begun: Begins):
+    talk = await begun(batch_norm=True, dev_fraction=0.0)
+    (said,) = talk.of(Begun)
+    assert said.batch_norm
+    assert "batchnorm_beta" not in said.unused
+    assert said.unused["patience"] == "there is no dev set"
+    assert said.unused["decay_rate"] == "not used by the constant schedule"
+    await talk.hear(Evaluated)
+    changed, told = await talk.told(SetHyperparameter("schedule", "inverse_time"))
+    assert (type(changed), type(told)) == (HyperparameterChanged, UnusedChanged)
+    assert said.unused.keys() - told.unused.keys() == {"decay_rate"}
+    assert told.unused["decay_k"] == "not used by the inverse_time schedule"
+    (changed,) = await talk.told(SetHyperparameter("learning_rate", 0.5))  # by which nothing else changes
+    assert isinstance(changed, HyperparameterChanged)
+    await talk.told(TakeStep())
+    said = await talk.told(GoTo(0))
+    (arrived,) = (each for each in said if isinstance(each, Arrived))
+    assert (arrived.hyperparameters.schedule, arrived.unused["decay_rate"]) == ("constant", "not used by the constant schedule")
 
 
 async def test_steps_arrive_without_a_gap_and_the_run_comes_to_its_end(begun: Begins):
@@ -170,7 +208,7 @@ async def test_what_it_saves_can_be_loaded_replayed_and_gone_on_with(begun: Begi
     other = await start()
     other.engine.send(Begin(path.read_text(), str(path), "", True))
     again = await other.hear(Begun)
-    assert (again.step, again.hyperparameters["optimizer"]) == (saved.step, "momentum")
+    assert (again.step, again.hyperparameters.optimizer) == (saved.step, "momentum")
     curves = {sent.name: Series.from_tensor(sent.values).curve() for sent in again.history}
     assert curves["cost"].count.sum() == saved.step
     assert curves["train_cost"].step.max() <= saved.step
@@ -350,6 +388,7 @@ class Pipes:
 def test_when_the_app_is_gone_it_saves_and_ends(toml: Callable[..., str], tmp_path: Path, paused: bool):
     path = tmp_path / "auto.toml"
     pipes = Pipes(Begin(toml(epochs=LONG), "", str(path), paused))
+    assert isinstance(pipes.report(), Hello)
     assert isinstance(pipes.report(), Begun)
     saved = pipes.end()[-1]
     assert isinstance(saved, Saved)
@@ -368,7 +407,7 @@ def test_it_ends_where_there_is_nowhere_to_save(toml: Callable[..., str], tmp_pa
 
 
 def test_gone_before_the_first_request_it_ends():
-    assert Pipes().end() == []
+    assert [type(each) for each in Pipes().end()] == [Hello]
 
 
 @pytest.mark.parametrize(
@@ -397,7 +436,7 @@ def test_what_does_not_speak_the_protocol_counts_as_gone(toml: Callable[..., str
 def test_garbage_instead_of_the_first_request_ends_it():
     pipes = Pipes()
     pipes.write(b"\xff" * 64)
-    assert pipes.end() == []
+    assert [type(each) for each in pipes.end()] == [Hello]
 
 
 APP = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from workbench.hyperparameters import Value
 
@@ -12,6 +13,7 @@ from workbench.hyperparameters import Value
 class SetHyperparameter:
     """Set `name` (or `name.LAYER`) to `value` from the next step on; `undoes` is passed on to the event."""
 
+    changes_run: ClassVar[bool] = True
     name: str
     value: Value
     undoes: int = 0

@@ -14,7 +14,8 @@ from workbench.protocol.reports import Report
 from workbench.protocol.requests import Request
 
 LENGTH = struct.Struct("<I")
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 2 * 2**30
+"""A longer message is none of ours. A session with its checkpoint is the longest, and fits up to this size."""
 
 _ARRAY = 1
 _DTYPES = {"<f4", "<f8", "<i8", "|u1", "|b1"}

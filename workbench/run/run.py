@@ -31,6 +31,7 @@ from workbench.run.retrace import along
 from workbench.run.snapshots import BUDGET, Kind, Snapshots
 from workbench.session.branch import Branch, Place, Result
 from workbench.session.branches import described, is_empty, renamed, repeats, without
+from workbench.session.checkpoint import checkpoint_bytes, parse_checkpoint
 from workbench.session.session import Session
 from workbench.session.store import load_branch, save
 from workbench.session.timeline import (
@@ -48,6 +49,7 @@ from workbench.session.timeline import (
     shared_steps,
 )
 
+GIVEN = "the checkpoint that came with the session"
 MOST_PENDING = 4096
 """Steps that are held back at most, however seldom somebody wants them."""
 
@@ -77,9 +79,9 @@ class Run:
 
     def __init__(
         self, session: Session, path: Path | None = None, progress: Progress = lambda done, all: None,
-        rebuild: bool = False, budget: int = BUDGET,
+        rebuild: bool = False, budget: int = BUDGET, checkpoint: bytes = b"",
     ) -> None:  # fmt: skip
-        """Go on from the checkpoint of the session's current branch, which lies beside `path`.
+        """Go on from the checkpoint of the session's current branch, which lies beside `path`, or is `checkpoint`.
 
         Without one (or with `rebuild`, whatever its state) it is trained to its tip again from the start; `progress` is told.
         Raises `InputError` and `CheckpointError`.
@@ -103,6 +105,8 @@ class Run:
             self._session = dataclasses.replace(
                 self._session, branches=tuple(dataclasses.replace(each, checkpoint=None) for each in session.branches)
             )
+        if checkpoint and not rebuild:
+            self._remember(self._session.branch, *parse_checkpoint(checkpoint, GIVEN), GIVEN)
         self._stand(self._session.branch)
         self._saved = self._content() if self._session.branch.checkpoint is not None else None
 
@@ -116,14 +120,14 @@ class Run:
             return branch
         try:
             tensors, facts = load_branch(self._session, branch.name, self._path)
-            place = self._remember(branch, tensors, facts)
+            place = self._remember(branch, tensors, facts, self._path.with_name(branch.checkpoint))
         except CheckpointError:
             if branch.name == self._session.current:
                 raise
             place = None
         return branch if place == branch.tip else dataclasses.replace(branch, checkpoint=None)
 
-    def _remember(self, branch: Branch, tensors: Mapping[str, Any], facts: Mapping[str, str]) -> Place:
+    def _remember(self, branch: Branch, tensors: Mapping[str, Any], facts: Mapping[str, str], where: str | Path) -> Place:
         snapshot = Snapshot({name: each for name, each in tensors.items() if not name.startswith(PREFIX)}, facts)
         try:
             self.trainer.state.restore(snapshot)
@@ -132,8 +136,7 @@ class Run:
                 raise ValueError(f"of step {place.step:,}, and the session of step {branch.step:,}")
             self._histories[branch.name] = History.from_tensors(tensors)
         except (SnapshotMismatch, ValueError, KeyError) as error:
-            assert self._path is not None
-            raise CheckpointError(self._path.with_name(branch.checkpoint or ""), f"not of this session: {error}") from None
+            raise CheckpointError(where, f"not of this session: {error}") from None
         self.snapshots.add(past(branch, place), Kind.TIP, snapshot)
         return place
 
@@ -445,10 +448,10 @@ class Run:
             return None
         return Snapshot({name: each for name, each in tensors.items() if not name.startswith(PREFIX)}, facts)
 
-    def export(self, place: Place, path: Path) -> None:
-        """Write the run as it was at a place on the current branch as a session of its own, with one branch. Raises `SaveError`.
+    def export(self, place: Place) -> tuple[Session, bytes]:
+        """The run as it was at a place on the current branch, as a session of its own with one branch, and its checkpoint.
 
-        Its checkpoint may be of an earlier step; whoever opens it trains the rest of the way.
+        The checkpoint may be of an earlier step; whoever begins with it trains the rest of the way. Raises `SaveError`.
         """
         branch = cut(self._recorder.timeline, place)
         kept = self.snapshots.nearest(branch, place)
@@ -457,9 +460,9 @@ class Run:
             known, snapshot = past(branch, place), self.trainer.state.snapshot()
         else:
             known, snapshot = kept.past, kept.snapshot
-        facts = {**snapshot.facts, "edits": str(len(known.edits))}
-        session = dataclasses.replace(self._session, branches=(branch,), current=branch.name)
-        save(session, {branch.name: (snapshot.tensors, facts)}, path)
+        alone = dataclasses.replace(branch, parent=None, fork=0)
+        session = dataclasses.replace(self._session, branches=(alone,), current=alone.name)
+        return session, checkpoint_bytes(snapshot.tensors, {**snapshot.facts, "edits": str(len(known.edits))})
 
 
 def columns(steps: list[StepTaken], progress: float) -> StepsTaken:
