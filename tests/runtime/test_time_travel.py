@@ -582,7 +582,7 @@ async def test_a_long_journey_is_reported_on_and_can_be_left_by_ending(start: Be
     second = await talk.hear(Travelling)
     assert 0 < first.done < second.done < second.total == first.total == FAR
     await talk.engine.close()
-    assert talk.engine._process.returncode == 0, "it had to be killed"
+    assert await talk.status() == 0, "it had to be killed"
 
 
 async def test_on_a_long_journey_it_notices_that_the_app_is_gone(start: Begins, far: Begin, ends: Callable[..., None]):
@@ -591,6 +591,6 @@ async def test_on_a_long_journey_it_notices_that_the_app_is_gone(start: Begins, 
     await talk.hear(Begun)
     talk.engine.send(Switch("main"))
     await talk.hear(Travelling)
-    talk.engine._process.stdin.close()
+    talk.engine._engine.hang_up()
     await asyncio.sleep(0)  # it is closed by the loop
-    ends(talk.engine.pid, 3.0)
+    ends(talk.pid, 3.0)
