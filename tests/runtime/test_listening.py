@@ -138,9 +138,11 @@ async def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A connection to somebody who says just this, and hangs up."""
     monkeypatch.chdir(tmp_path)
 
-    async def connected(*frames: bytes) -> EngineConnection:
+    async def connected(*frames: bytes, told: list[bytes]) -> EngineConnection:
         async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.writelines(frames)
+            writer.write_eof()
+            told.append(await reader.read())
             writer.close()
 
         servers.append(await asyncio.start_unix_server(speak, "somebody"))
@@ -171,8 +173,16 @@ def framed(body: bytes) -> bytes:
     ids=["as ours", "otherwise"],
 )
 async def test_an_engine_of_another_protocol_is_not_talked_to_and_both_numbers_are_named(serving: Serves, hello: bytes):
+    told: list[bytes] = []
+    engine = await serving(hello, told=told)
+    engine.send(Begin("", "", "", True))
     with pytest.raises(EngineDied, match=rf"^it speaks protocol {PROTOCOL + 1}, and this workbench protocol {PROTOCOL}$"):
-        await heard(await serving(hello))
+        await heard(engine)
+    await engine.close()
+    async with asyncio.timeout(30):
+        while not told:
+            await asyncio.sleep(0)
+    assert told == [b""]  # it would not have understood
 
 
 @pytest.mark.parametrize(
@@ -190,7 +200,7 @@ async def test_an_engine_of_another_protocol_is_not_talked_to_and_both_numbers_a
 )
 async def test_what_is_no_engine_is_said_in_one_line(serving: Serves, frames: list[bytes], what: str):
     with pytest.raises(EngineDied, match=what) as died:
-        await heard(await serving(*frames))
+        await heard(await serving(*frames, told=[]))
     assert "\n" not in str(died.value)
 
 

@@ -154,7 +154,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The session is on disk, whole, as of `step`; `asked` for, or by itself."""
+    """The session is on disk at the engine's side, whole, as of `step`; `asked` for, or by itself."""
 
     path: str
     step: int
@@ -211,7 +211,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """The engine failed in a way nobody foresaw; the report is in a file."""
+    """The engine failed in a way nobody foresaw; the report is in a file at its side."""
 
     report: str
     summary: str

@@ -46,7 +46,8 @@ class EngineConnection:
         """See `start` and `connect`. `pid` is the number of the engine's process where it is ours."""
         self._reader, self._writer, self._engine = reader, writer, engine
         self.pid = pid
-        self._ending = self._closed = False
+        self._ending = self._closed = self._greeted = False
+        self._held: list[Request] = []
 
     @classmethod
     async def start(cls) -> EngineConnection:
@@ -70,9 +71,11 @@ class EngineConnection:
         return cls(reader, writer, _Listener(writer))
 
     def send(self, request: Request) -> None:
-        """Send a request; to an engine that is gone, nothing."""
+        """Send a request; to an engine that is gone, nothing. Before `reports` has given the greeting it is held back."""
         self._ending = self._ending or isinstance(request, Quit)
-        if not self._closed and not self._writer.is_closing():
+        if not self._greeted:
+            self._held.append(request)
+        elif not self._closed and not self._writer.is_closing():
             self._writer.write(REQUESTS.encode(request))
 
     async def reports(self) -> AsyncIterator[Report]:
@@ -80,7 +83,6 @@ class EngineConnection:
 
         Raises `EngineDied` where it was not told to, where it speaks another protocol, or none.
         """
-        greeted = False
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 (size,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
@@ -88,12 +90,15 @@ class EngineConnection:
                     raise EngineDied(f"it sent a message of {size:,} bytes")
                 body = await self._reader.readexactly(size)
                 try:
-                    if not greeted and (protocol := spoken(body)) != PROTOCOL:
+                    if not self._greeted and (protocol := spoken(body)) != PROTOCOL:
                         raise EngineDied(f"it speaks protocol {protocol}, and this workbench protocol {PROTOCOL}")
                     report = REPORTS.decode(body)
                 except msgspec.MsgspecError as error:
-                    raise EngineDied(f"it sent what is no {'report' if greeted else 'greeting'}: {error}") from None
-                greeted = True
+                    raise EngineDied(f"it sent what is no {'report' if self._greeted else 'greeting'}: {error}") from None
+                if not self._greeted:
+                    self._greeted = True
+                    for request in self._held:
+                        self.send(request)
                 yield report
         how = await self._engine.ended()
         if not self._ending:

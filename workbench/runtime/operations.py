@@ -1,4 +1,4 @@
-"""What is done to a run between two spells of training: going elsewhere, and what concerns its branches and what is taken out."""
+"""What is done to a run between two spells of training: going elsewhere, its branches, and what is taken out of it."""
 
 from __future__ import annotations
 
@@ -139,11 +139,11 @@ def _exported(request: Export, run: Run) -> Exported | ExportFailed:
     place = run.place if step < 0 or step >= branch.step else place_before(branch, step)
     try:
         session, checkpoint = run.export(place)
-        text = session_to_toml(session)
-        if len(text.encode()) + len(checkpoint) > LARGEST:
-            raise SaveError("export", "too large for one message")
     except (SaveError, MemoryError) as error:
-        return ExportFailed(request.number, str(error) or "not enough memory")
+        return ExportFailed(request.number, str(error) or "there is not enough memory for it")
+    text = session_to_toml(session)
+    if len(text.encode()) + len(checkpoint) > LARGEST:
+        return ExportFailed(request.number, f"its {len(checkpoint):,} bytes are too many for one message")
     return Exported(request.number, text, checkpoint, place.step, place.edits)
 
 
