@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from importlinter.cli import lint_imports
 
 from workbench.commands.cli import COMMANDS
+from workbench.protocol.reports import RateTried
+from workbench.protocol.wire import LENGTH, REPORTS
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,8 +32,10 @@ WITHOUT = {
     "workbench.session.preset": SCREEN | PROCESSES | COMMAND | {"numpy", "safetensors", "msgspec"},
     "workbench.model.trained": SCREEN | (FILES - {"msgspec"}) | PROCESSES | COMMAND,
     "workbench.session.models": SCREEN | PROCESSES | COMMAND,
+    "workbench.session.branch": SCREEN | FILES | PROCESSES | COMMAND | {"numpy"},
     "workbench.run.run": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
-    "workbench.runtime.connection": SCREEN | COMMAND,
+    "workbench.runtime.connection": SCREEN | COMMAND | {"numpy"},
+    "workbench.runtime.forks": SCREEN | COMMAND | {"numpy"},
     "workbench.runtime.__main__": SCREEN | COMMAND | {"asyncio", "multiprocessing"},
     "workbench.commands.cli": SCREEN | FILES | {"numpy", "asyncio", "multiprocessing"},
     **{f"workbench.commands.{name}": SCREEN | FILES | {"numpy", "asyncio", "multiprocessing"} for name in COMMANDS},
@@ -59,3 +64,46 @@ def test_reading_a_session_loads_neither_the_sources_of_data_nor_what_trains():
     loaded = set(done.stdout.split())
     assert "workbench.session.preset" in loaded
     assert not loaded & {"workbench.data.sources", "workbench.data.splits", "workbench.engine.trainer", "workbench.nn.network"}
+
+
+# What a client of the protocol does without: everything that computes, and what only those need who do.
+COMPUTES = {
+    "numpy", "safetensors", *SCREEN, *COMMAND,
+    *(f"workbench.{floor}" for floor in ("kernels", "nn", "optim", "data", "run", "runtime", "sweeps", "model", "labs", "ui")),
+    *(f"workbench.engine.{module}" for module in ("trainer", "state", "evaluation", "predictions", "history", "diagnosis")),
+}  # fmt: skip
+LOADED = """
+import pkgutil, sys
+import workbench.protocol
+for module in pkgutil.walk_packages(workbench.protocol.__path__, "workbench.protocol."):
+    __import__(module.name)
+from workbench.protocol.hello import Hello
+from workbench.protocol.reports import Arrived
+from workbench.protocol.requests import GoTo
+from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
+from workbench.hyperparameters import TABLE, Hyperparameters
+"""
+THERE_AND_BACK = """
+sent = Arrived(3, 1, 0.5, Hyperparameters(keep_prob=(0.5, 1.0)), {{"l2": "so"}}, ())
+for codec, message in ((REQUESTS, GoTo(3)), (REPORTS, Hello(1, "", (), (TABLE["optimizer"], TABLE["l2"]))), (REPORTS, sent)):
+    assert codec.decode(codec.encode(message)[LENGTH.size:]) == message
+{more}
+"""
+
+
+def loaded_by(code: str) -> set[str]:
+    code = f"{code}\nprint(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_protocol_loads_nothing_that_computes_and_neither_does_a_message_without_arrays():
+    loaded = loaded_by(LOADED + THERE_AND_BACK.format(more=""))
+    assert "workbench.protocol.wire" in loaded
+    assert not loaded & COMPUTES
+
+
+def test_numpy_is_loaded_with_the_first_array_that_comes():
+    body = REPORTS.encode(RateTried(np.ones(3), np.ones(3)))[LENGTH.size :]
+    loaded = loaded_by(LOADED + THERE_AND_BACK.format(more=f"REPORTS.decode({body!r})"))
+    assert loaded & COMPUTES == {"numpy"}

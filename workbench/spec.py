@@ -85,7 +85,8 @@ class Spec:
     `priority` is the course's order of tuning: 1 first (the learning rate), then 2 and 3; 4 is almost never
     tuned. `per_layer` values are tuples, one element for each hidden layer, edited together by `name` or
     one at a time by `name.LAYER`, counted from 1. `longest` is how many characters a text or a path may have.
-    `sources` are the sources of examples that use the row; with none named, all do.
+    `sources` are the sources of examples that use the row; with none named, all do. `formulas` say what each of the `choices`
+    computes; whoever knows them fills them in.
 
     `low` and `high` are what is legal, `search` is the part of it where good values are found: α may be 1e30, and nobody looks
     for it above 1. None for what is not searched for, and for choices and flags, all of which can be drawn. Raises
@@ -106,6 +107,7 @@ class Spec:
     priority: int = 3
     applies: Applies = Applies.STEP
     choices: tuple[str, ...] = ()
+    formulas: tuple[str, ...] = ()
     per_layer: bool = False
     zero_is_off: bool = False
     longest: int = 200

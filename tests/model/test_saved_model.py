@@ -22,6 +22,7 @@ from workbench.model.trained import PREFIX, TrainedModel
 from workbench.run.replay import replay
 from workbench.run.run import Run
 from workbench.session.branch import Place
+from workbench.session.checkpoint import parse_checkpoint
 from workbench.session.models import load_model
 from workbench.session.preset import Preset
 from workbench.session.session import Session
@@ -128,17 +129,23 @@ def test_a_model_stays_as_it_is_when_the_run_goes_on(make_preset: MakePreset):
     assert not np.array_equal(run.model.logits(raw), before)
 
 
+def write_export(run: Run, place: Place, path: Path) -> None:
+    """A place of a run as a session of its own, in a file."""
+    session, checkpoint = run.export(place)
+    save(session, {session.current: parse_checkpoint(checkpoint, "export")}, path)
+
+
 def test_of_an_export_it_is_there_where_the_checkpoint_is_of_the_place(make_preset: MakePreset, tmp_path: Path):
     preset, path = make_preset(), tmp_path / "e.toml"
     run = trained(preset, 12)
-    run.export(run.place, path)
+    write_export(run, run.place, path)
     np.testing.assert_array_equal(load_model(path).logits(raw_features(preset)), run.model.logits(raw_features(preset)))
 
 
 def test_a_checkpoint_of_an_earlier_step_is_never_taken_for_the_tip(make_preset: MakePreset, tmp_path: Path):
     path = tmp_path / "e.toml"
     run = trained(make_preset(), 30)
-    run.export(Place(27, 0), path)
+    write_export(run, Place(27, 0), path)
     with pytest.raises(CheckpointError, match=r"e\.step-.*: of step \d+, and the session of step 27: open the session"):
         load_model(path)
     opened = Run(read_session(path), path)

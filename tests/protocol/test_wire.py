@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import fields
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -36,7 +38,9 @@ from workbench.engine.measurements import (
     Score,
     ShownExamples,
 )
+from workbench.hyperparameters import TABLE, Hyperparameters
 from workbench.protocol import wire
+from workbench.protocol.hello import Hello
 from workbench.protocol.reports import (
     Arrived,
     Begun,
@@ -44,8 +48,10 @@ from workbench.protocol.reports import (
     BranchSent,
     Crashed,
     Exported,
+    ExportFailed,
     Inspected,
     Paused,
+    PresetMade,
     RateFound,
     RateTried,
     Refused,
@@ -55,6 +61,7 @@ from workbench.protocol.reports import (
     SaveFailed,
     SeriesSent,
     Travelling,
+    UnusedChanged,
 )
 from workbench.protocol.requests import (
     BATCHNORM,
@@ -70,6 +77,7 @@ from workbench.protocol.requests import (
     GoTo,
     GoToBest,
     Inspect,
+    MakePreset,
     Pause,
     Quit,
     Redo,
@@ -80,11 +88,10 @@ from workbench.protocol.requests import (
     Switch,
     TakeStep,
     Undo,
-    WritePreset,
 )
 from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS, Codec
 from workbench.session.branch import Best, Branch, Edit, Mark, Note, Result, Stop
-from workbench.spec import Value
+from workbench.spec import Applies, Kind, Scale, Spec
 
 NAN = float("nan")
 ROW = np.array([0.5, -1.5], np.float32)
@@ -104,7 +111,14 @@ SEEN = Predictions(
     Boundary(np.zeros(2), np.ones(2), np.array([[0, -1]]), np.array([[0.5, NAN]]), np.ones((1, 2)), np.array([1])),
     Fit(np.ones(2), np.zeros(2), 1.0, NAN), Confusion(np.array([[1, 0], [2, 3]]), 1), SHOWN, SHOWN, np.ones((3, 2, 2)),
 )  # fmt: skip
-LIVE: dict[str, Value] = {"l2": 0.5, "optimizer": "adam", "keep_prob": (0.5, 1.0), "epochs": 3}
+LIVE = Hyperparameters(l2=0.5, optimizer="momentum", keep_prob=(0.5, 1.0), epochs=3, learning_rate=1.0)
+CHOICE = Spec(
+    name="x", section="training", kind=Kind.CHOICE, default="a", choices=("a", "b"), formulas=("α", "β"), scale=Scale.LOG,
+    applies=Applies.RESET, priority=1, help="so",
+)  # fmt: skip
+HELLO = Hello(
+    1, "0.1", ("Begin",), (CHOICE, Spec(kind=Kind.REAL, default=(0.5, 1.0), low=-np.inf, high_open=True, per_layer=True))
+)
 CURVES = (SeriesSent("cost", np.array([1.0, NAN, np.inf])), SeriesSent("dev_cost", np.array([])))
 EDITS = (Edit(3, "keep_prob", (0.5,), (1.0,), "why", 1), Edit(3, "epochs", 1, 2))
 BRANCH = Branch(
@@ -120,15 +134,19 @@ MESSAGES: list[tuple[Codec, object]] = [
     (REQUESTS, Annotate(3, "ä", 1)),
     (REQUESTS, Adopt(5, 2, (SetHyperparameter("l2", 0.5), SetHyperparameter("keep_prob", (0.5, 1.0), 1)))),
     *((REQUESTS, each) for each in (Switch("größer α"), Rename("a", "b"), Describe("a", "b\nc"), Delete("a"))),
-    *((REQUESTS, each) for each in (Export("f.toml", -1), WritePreset("p.toml", ("l2", "epochs")), FindRate(1e-7, 10.0, 100))),
+    *((REQUESTS, each) for each in (Export(7, -1), MakePreset(8, "p", ("l2", "epochs")), FindRate(1e-7, 10.0, 100))),
     *((REQUESTS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
-    (REPORTS, Begun(3, 1, LIVE, (2, 3), 9, (5, 0, 1), "binary", 2, CURVES, read_only=True)),
-    (REPORTS, Arrived(3, 1, 0.5, LIVE, CURVES)),
+    (REQUESTS, Begin("", "", "", False, checkpoint=b"\x00\xff")),
+    (REPORTS, HELLO),
+    (REPORTS, Begun(3, 1, LIVE, {"beta1": "not used"}, (2, 3), True, 9, (5, 0, 1), "binary", 2, CURVES, read_only=True)),
+    (REPORTS, Arrived(3, 1, 0.5, LIVE, {}, CURVES)),
     (REPORTS, Branches((BranchSent(Branch(), ()), BranchSent(BRANCH, CURVES)), "main", "größer α")),
     *((REPORTS, each) for each in (Travelling(3, 9), Remark("so"), RateTried(np.array([0.5]), np.array([NAN])), RateFound(NAN))),
     *((REQUESTS, Inspect(at)) for at in ((), (BATCHNORM, MODEL))),
     *((REPORTS, Inspected(3, *each)) for each in ((None, None), (NORMALIZED, None), (None, SEEN))),
-    *((REPORTS, each) for each in (Exported("f.toml", 3, 1), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
+    *((REPORTS, each) for each in (UnusedChanged({"l2": "so"}), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
+    *((REPORTS, each) for each in (Exported(7, "x", b"\x00\xff", 3, 1), ExportFailed(7, "no"), PresetMade(8, "text", 3))),
+    (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), None, (), look=True)),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
     (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
     (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), Score(np.inf, 0.1), ())),
@@ -165,6 +183,15 @@ def test_the_types_of_values_and_arrays_are_kept():
         back = REQUESTS.decode(unframed(REQUESTS.encode(SetHyperparameter("x", value))))
         assert back.value == value
         assert type(back.value) is type(value)
+    for row in (each for each in TABLE.values() if each.applies is Applies.STEP):
+        (back,) = REPORTS.decode(unframed(REPORTS.encode(Hello(1, "", (), (row,))))).rows
+        assert back == row
+        assert type(back.default) is type(row.default)
+        assert back.expected == row.expected
+    arrived = Arrived(3, 1, 0.5, LIVE, {}, ())
+    live = REPORTS.decode(unframed(REPORTS.encode(arrived))).hyperparameters
+    assert live == LIVE
+    assert [type(getattr(live, each.name)) for each in fields(LIVE)] == [type(getattr(LIVE, each.name)) for each in fields(LIVE)]
     layer = REPORTS.decode(unframed(REPORTS.encode(Evaluated(1, 1, Score(0.5, 0.5), None, (LAYER,))))).layers[0]
     assert layer.z.counts.dtype == np.int64
     assert layer.batchnorm.gamma.dtype == np.float32
@@ -200,6 +227,16 @@ def test_endless_nesting_is_refused():
     for name in (b"\xa5Pause", b"\xa4Save", b"\xa5Begin"):
         with pytest.raises(msgspec.MsgspecError):
             REQUESTS.decode(b"\x92" + name + b"\x91" * 1_000_000)
+
+
+def test_every_request_says_whether_it_changes_the_run():
+    kinds: dict[str, Any] = {**REQUESTS.kinds}
+    changing = {name for name, kind in kinds.items() if kind.changes_run is True}
+    assert changing == {
+        "SetHyperparameter", "Resume", "TakeStep", "RunTo", "Undo", "Redo", "GoOn", "Adopt", "Rename", "Describe", "Delete",
+        "Annotate",
+    }  # fmt: skip
+    assert {name for name, kind in kinds.items() if kind.changes_run is False} == kinds.keys() - changing
 
 
 def test_a_report_is_no_order_and_an_order_no_report():

@@ -16,6 +16,8 @@ from workbench.run.replay import replay
 from workbench.run.run import Run
 from workbench.run.snapshots import BUDGET
 from workbench.session.branch import Place
+from workbench.session.checkpoint import parse_checkpoint
+from workbench.session.format import parse_session, session_to_toml
 from workbench.session.preset import Preset
 from workbench.session.session import Session
 from workbench.session.store import load_session, read_session, save
@@ -279,11 +281,16 @@ def test_a_damaged_checkpoint_of_another_branch_does_no_harm(tree: Run, tmp_path
 
 
 @BUDGETS
+@pytest.mark.parametrize("in_a_file", [False, True])
 @pytest.mark.parametrize("place", [Place(0, 0), Place(5, 3), Place(13, 5), Place(22, 7)], ids=str)
-def test_an_exported_place_opens_as_a_session_of_its_own(tree: Run, tmp_path: Path, budget: int, place: Place):
+def test_an_exported_place_opens_as_a_session_of_its_own(tree: Run, tmp_path: Path, budget: int, place: Place, in_a_file: bool):
     tree.snapshots.budget = budget
-    tree.export(place, tmp_path / "e.toml")
-    run = Run(read_session(tmp_path / "e.toml"), tmp_path / "e.toml")
+    session, checkpoint = tree.export(place)
+    if in_a_file:
+        save(session, {session.current: parse_checkpoint(checkpoint, "e")}, tmp_path / "e.toml")
+        run = Run(read_session(tmp_path / "e.toml"), tmp_path / "e.toml")
+    else:
+        run = Run(parse_session(session_to_toml(session), "e"), checkpoint=checkpoint)
     assert (run.place, len(run.session.branches)) == (place, 1)
     tree.go_to(place)
     assert state_of(run) == state_of(tree)

@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,8 +30,11 @@ Kind = TypeVar("Kind")
 class Conversation:
     """An engine process, and what it has said so far."""
 
-    def __init__(self, engine: EngineConnection) -> None:
-        self.engine = engine
+    def __init__(self, engine: EngineConnection, server: subprocess.Popen[str] | None) -> None:
+        """`server` is the engine where it listens, and so is not the connection's own."""
+        self.engine, self._server = engine, server
+        self.pid = engine.pid if server is None else server.pid
+        assert self.pid is not None
         self.heard: list[Report] = []
         self._told = 0
         self._reports = engine.reports()
@@ -77,11 +83,24 @@ class Conversation:
 
     async def hang_up(self) -> list[Report]:
         """What it says when the app is gone, to its end."""
-        self.engine._process.stdin.close()  # type: ignore[union-attr]
+        self.engine._engine.hang_up()
+        return await self.died()
+
+    async def died(self, status: int = 0) -> list[Report]:
+        """What it still says until it ends with this status, without having been told to."""
+        how = f"ended with status {status}$" if status >= 0 else f"killed by signal {-status}$"
         start = len(self.heard)
-        with pytest.raises(EngineDied, match=r"ended with status 0$"):
+        with pytest.raises(EngineDied, match=how if self._server is None else "hung up$"):
             await self.rest()
+        assert await self.status() == status
         return self.heard[start:]
+
+    async def status(self) -> int:
+        """How the process has ended."""
+        if self._server is not None:
+            return await asyncio.to_thread(self._server.wait, SECONDS)
+        async with asyncio.timeout(SECONDS):
+            return await self.engine._engine._process.wait()  # type: ignore[attr-defined]
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         """What was heard of one kind."""
@@ -89,19 +108,54 @@ class Conversation:
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Callable[[], Awaitable[Conversation]]]:
+def transport() -> str:
+    """What carries the messages; where the same tests are for pipe and socket, their module says so."""
+    return "pipe"
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[..., tuple[subprocess.Popen[str], Path]]]:
+    """Starts engines that listen, on a socket of their own or on one that is named; none of them is left over."""
+    engines: list[subprocess.Popen[str]] = []
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
+
+        def listen(path: Path | None = None) -> tuple[subprocess.Popen[str], Path]:
+            path = path or Path(folder) / f"{len(engines)}.socket"
+            engine = subprocess.Popen(
+                [sys.executable, "-P", "-m", "workbench.runtime", "--socket", str(path)],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            engines.append(engine)
+            assert engine.stdout is not None
+            assert engine.stdout.readline() == f"listening on {path}\n"
+            return engine, path
+
+        yield listen
+        for engine in engines:
+            engine.kill()
+            engine.communicate(timeout=SECONDS)
+
+
+@pytest.fixture
+async def start(transport: str, listening: Callable[..., Any]) -> AsyncIterator[Callable[[], Awaitable[Conversation]]]:
     """Engines, none of which is left over at the end."""
-    engines = []
+    talks: list[Conversation] = []
 
     async def one() -> Conversation:
-        engines.append(await EngineConnection.start())
-        return Conversation(engines[-1])
+        if transport == "pipe":
+            talks.append(Conversation(await EngineConnection.start(), None))
+        else:
+            server, path = listening()
+            talks.append(Conversation(await EngineConnection.connect(path), server))
+        return talks[-1]
 
     yield one
-    for engine in engines:
+    for talk in talks:
         async with asyncio.timeout(SECONDS):
-            await engine.close()
-        assert_gone(engine.pid)
+            await talk.engine.close()
+        await talk.status()
+        assert talk.pid is not None
+        assert_gone(talk.pid)
 
 
 @pytest.fixture

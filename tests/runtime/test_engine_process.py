@@ -1,10 +1,12 @@
-"""The engine in its own process, as the app talks to it."""
+"""The engine in its own process, as the app talks to it: the same over a pipe and over a Unix socket."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,17 +16,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+import workbench
 from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Finished, HyperparameterChanged, StepsTaken
 from workbench.engine.history import Series
 from workbench.engine.trainer import Trainer, Until
-from workbench.protocol.reports import Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed
-from workbench.protocol.requests import Begin, Pause, Quit, Request, Resume, Save, TakeStep
+from workbench.hyperparameters import TABLE, Hyperparameters
+from workbench.optim.optimizers import OPTIMIZERS
+from workbench.optim.schedules import SCHEDULES
+from workbench.protocol.hello import PROTOCOL, Hello
+from workbench.protocol.reports import Arrived, Begun, Paused, Refused, Report, Resumed, Saved, SaveFailed, UnusedChanged
+from workbench.protocol.requests import Begin, GoTo, Pause, Quit, Request, Resume, Save, TakeStep
 from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.run.replay import replay
 from workbench.run.run import Run
-from workbench.runtime.connection import GRACE_SECONDS, EngineDied
+from workbench.runtime.connection import GRACE_SECONDS
 from workbench.session.store import load_session, read_session
+from workbench.spec import Spec
 
 # A conftest cannot be imported from, so its class is `Any` here.
 Begins = Callable[..., Awaitable[Any]]
@@ -32,7 +40,24 @@ LONG = 1_000_000
 """Epochs of a run that does not end by itself."""
 
 
+@pytest.fixture(params=["pipe", pytest.param("socket", marks=pytest.mark.skipif(os.name == "nt", reason="no Unix sockets"))])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 # What the app hears ------------------------------------------------------------------------------------------------
+
+
+async def test_it_greets_before_it_is_told_anything(start: Begins):
+    hello = await (await start()).hear(Hello)
+    assert (hello.protocol, hello.workbench) == (PROTOCOL, workbench.__version__)
+    assert set(hello.capabilities) == set(REQUESTS.kinds)
+    assert [row.name for row in hello.rows] == [each.name for each in dataclasses.fields(Hyperparameters)]
+    assert all(type(row) is Spec and dataclasses.replace(row, formulas=()) == TABLE[row.name] for row in hello.rows)
+    formulas = {row.name: dict(zip(row.choices, row.formulas, strict=True)) for row in hello.rows if row.formulas}
+    assert formulas.keys() == {"optimizer", "schedule"}
+    assert formulas["optimizer"]["gradient_descent"] == OPTIMIZERS["gradient_descent"].formula
+    assert formulas["schedule"]["staircase"] == SCHEDULES["staircase"].formula
 
 
 async def test_it_says_what_it_has_begun_and_waits(begun: Begins):
@@ -40,12 +65,32 @@ async def test_it_says_what_it_has_begun_and_waits(begun: Begins):
     (said,) = talk.of(Begun)
     assert (said.step, said.epoch, said.sizes, said.examples, said.task) == (0, 1, (2, 6, 5, 3), (54, 18, 18), "classes")
     assert said.parameters == 2 * 6 + 6 + 6 * 5 + 5 + 5 * 3 + 3
-    assert said.hyperparameters["keep_prob"] == (0.5, 1.0)
-    assert said.hyperparameters["optimizer"] == "adam"
+    assert said.hyperparameters.keep_prob == (0.5, 1.0)
+    assert said.hyperparameters.optimizer == "adam"
     assert said.blas_threads >= 1
     assert said.history == ()
     assert (await talk.hear(Paused)).step == 0
     assert (await talk.hear(Evaluated)).step == 0
+
+
+async def test_it_says_which_hyperparameters_have_no_effect_and_why_whenever_that_changes(begun: Begins):
+    talk = await begun(batch_norm=True, dev_fraction=0.0)
+    (said,) = talk.of(Begun)
+    assert said.batch_norm
+    assert "batchnorm_beta" not in said.unused
+    assert said.unused["patience"] == "there is no dev set"
+    assert said.unused["decay_rate"] == "not used by the constant schedule"
+    await talk.hear(Evaluated)
+    changed, told = await talk.told(SetHyperparameter("schedule", "inverse_time"))
+    assert (type(changed), type(told)) == (HyperparameterChanged, UnusedChanged)
+    assert said.unused.keys() - told.unused.keys() == {"decay_rate"}
+    assert told.unused["decay_k"] == "not used by the inverse_time schedule"
+    (changed,) = await talk.told(SetHyperparameter("learning_rate", 0.5))  # by which nothing else changes
+    assert isinstance(changed, HyperparameterChanged)
+    await talk.told(TakeStep())
+    said = await talk.told(GoTo(0))
+    (arrived,) = (each for each in said if isinstance(each, Arrived))
+    assert (arrived.hyperparameters.schedule, arrived.unused["decay_rate"]) == ("constant", "not used by the constant schedule")
 
 
 async def test_steps_arrive_without_a_gap_and_the_run_comes_to_its_end(begun: Begins):
@@ -144,8 +189,7 @@ async def test_a_session_that_cannot_be_begun_is_refused_with_the_reasons(start:
         talk.engine.send(Begin(session, "", "", False))
         refused = await talk.hear(Refused)
         assert reason in refused.problems
-        with pytest.raises(EngineDied, match=r"ended with status 0$"):
-            await talk.rest()
+        await talk.died()
 
 
 # Saving ------------------------------------------------------------------------------------------------------------
@@ -170,7 +214,7 @@ async def test_what_it_saves_can_be_loaded_replayed_and_gone_on_with(begun: Begi
     other = await start()
     other.engine.send(Begin(path.read_text(), str(path), "", True))
     again = await other.hear(Begun)
-    assert (again.step, again.hyperparameters["optimizer"]) == (saved.step, "momentum")
+    assert (again.step, again.hyperparameters.optimizer) == (saved.step, "momentum")
     curves = {sent.name: Series.from_tensor(sent.values).curve() for sent in again.history}
     assert curves["cost"].count.sum() == saved.step
     assert curves["train_cost"].step.max() <= saved.step
@@ -259,16 +303,15 @@ async def test_quit_ends_it_without_saving(begun: Begins, tmp_path: Path, paused
     talk = await begun(paused=paused, autosave=tmp_path / "auto.toml", epochs=LONG)
     talk.engine.send(Quit())
     await talk.rest()
-    assert await talk.engine._process.wait() == 0
+    assert await talk.status() == 0
     assert not list(tmp_path.iterdir())
 
 
 async def test_killed_it_says_so(begun: Begins):
     talk = await begun(paused=False, epochs=LONG)
     await talk.hear(StepsTaken)
-    os.kill(talk.engine.pid, signal.SIGKILL)
-    with pytest.raises(EngineDied, match="killed by signal 9"):
-        await talk.rest()
+    os.kill(talk.pid, signal.SIGKILL)
+    await talk.died(-signal.SIGKILL)
     talk.engine.send(Pause())  # to nobody, and without harm
 
 
@@ -278,18 +321,20 @@ async def test_told_to_end_by_the_system_it_saves_first(begun: Begins, tmp_path:
     talk = await begun(paused=paused, autosave=path, epochs=LONG)
     if not paused:
         await talk.hear(StepsTaken)
-    os.kill(talk.engine.pid, signal.SIGTERM)
-    with pytest.raises(EngineDied, match=r"ended with status 0$"):
-        await talk.rest()
+    os.kill(talk.pid, signal.SIGTERM)
+    await talk.died()
     (saved,) = talk.of(Saved)
     session, _, _ = load_session(path)
     assert session.step == saved.step
     assert all(each.identical for each in replay(session))
 
 
-async def test_the_terminals_interrupt_is_not_for_it(begun: Begins):
+async def test_the_terminals_interrupt_is_not_for_it_but_for_one_that_was_started_there(begun: Begins, transport: str):
     talk = await begun()
-    os.kill(talk.engine.pid, signal.SIGINT)
+    os.kill(talk.pid, signal.SIGINT)
+    if transport == "socket":
+        await talk.died()
+        return
     talk.engine.send(TakeStep())
     assert (await talk.hear(StepsTaken)).step == 1
 
@@ -297,37 +342,37 @@ async def test_the_terminals_interrupt_is_not_for_it(begun: Begins):
 async def test_closing_leaves_no_process_even_one_that_nobody_listens_to(begun: Begins):
     talk = await begun(paused=False, epochs=LONG, evaluate_every=1)
     async with asyncio.timeout(20):
-        while not talk.engine._process.stdout._paused:  # the pipe is full, and so is the buffer behind it
+        while not talk.engine._reader._paused:  # the pipe is full, and so is the buffer behind it
             await asyncio.sleep(0)
     async with asyncio.timeout(GRACE_SECONDS - 1):  # by itself, not killed
         await talk.engine.close()
+        await talk.status()
     with pytest.raises(ProcessLookupError):
-        os.kill(talk.engine.pid, 0)
+        os.kill(talk.pid, 0)
 
 
-# Seen from the other end of the pipes ------------------------------------------------------------------------------
+# Seen from the other end of the line -------------------------------------------------------------------------------
 
 
-class Pipes:
-    """The process with bare pipes, as whatever may be at their other end."""
+class Line:
+    """The process with a bare line to it, as whatever may be at its other end."""
 
-    def __init__(self, *requests: Request) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "workbench.runtime"],
-            # Unbuffered, because `communicate` does not see what is in a buffer.
-            bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        self.write(b"".join(map(REQUESTS.encode, requests)))
+    def __init__(self, process: subprocess.Popen[Any], path: Path | None) -> None:
+        self.process = process
+        self._ends: tuple[Any, Any] = process.stdin, process.stdout
+        self._socket: socket.socket | None = None
+        if path is not None:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.connect(str(path))
+            self._ends = self._socket.makefile("wb", buffering=0), self._socket.makefile("rb", buffering=0)
 
     def write(self, data: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(data)
+        self._ends[0].write(data)
 
     def read(self, size: int) -> bytes:
-        assert self.process.stdout is not None
         data = b""
         while len(data) < size:
-            data += self.process.stdout.read(size - len(data)) or pytest.fail("it ended in the middle of a report")
+            data += self._ends[1].read(size - len(data)) or pytest.fail("it ended in the middle of a report")
         return data
 
     def report(self) -> Report:
@@ -335,8 +380,16 @@ class Pipes:
         return REPORTS.decode(self.read(size))
 
     def end(self) -> list[Report]:
-        """Close standard input; what was still said. Ends well, and without a word on standard error."""
-        out, errors = self.process.communicate(timeout=30)
+        """Hang up; what was still said. Ends well, and without a word on standard error."""
+        if self._socket is None:
+            out, errors = self.process.communicate(timeout=30)
+        else:
+            self._socket.shutdown(socket.SHUT_WR)
+            self._socket.settimeout(30)
+            out = b"".join(iter(lambda: self._ends[1].read(2**16), b""))
+            self._socket.close()
+            said, errors = (text.encode() for text in self.process.communicate(timeout=30))
+            assert said == b""
         assert (self.process.returncode, errors) == (0, b"")
         reports = []
         while out:
@@ -346,29 +399,51 @@ class Pipes:
         return reports
 
 
+Lines = Callable[..., Line]
+
+
+@pytest.fixture
+def line(transport: str, listening: Callable[..., Any]) -> Lines:
+    def to(*requests: Request) -> Line:
+        if transport == "socket":
+            made = Line(*listening())
+        else:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "workbench.runtime"],
+                # Unbuffered, because `communicate` does not see what is in a buffer.
+                bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+            made = Line(process, None)
+        made.write(b"".join(map(REQUESTS.encode, requests)))
+        return made
+
+    return to
+
+
 @pytest.mark.parametrize("paused", [True, False])
-def test_when_the_app_is_gone_it_saves_and_ends(toml: Callable[..., str], tmp_path: Path, paused: bool):
+def test_when_the_app_is_gone_it_saves_and_ends(line: Lines, toml: Callable[..., str], tmp_path: Path, paused: bool):
     path = tmp_path / "auto.toml"
-    pipes = Pipes(Begin(toml(epochs=LONG), "", str(path), paused))
-    assert isinstance(pipes.report(), Begun)
-    saved = pipes.end()[-1]
+    talk = line(Begin(toml(epochs=LONG), "", str(path), paused))
+    assert isinstance(talk.report(), Hello)
+    assert isinstance(talk.report(), Begun)
+    saved = talk.end()[-1]
     assert isinstance(saved, Saved)
     assert load_session(path)[0].step == saved.step
     assert all(each.identical for each in replay(read_session(path)))
 
 
-def test_it_ends_though_it_cannot_save(toml: Callable[..., str], tmp_path: Path):
-    pipes = Pipes(Begin(toml(), "", str(tmp_path), True))
-    assert isinstance(pipes.end()[-1], SaveFailed)
+def test_it_ends_though_it_cannot_save(line: Lines, toml: Callable[..., str], tmp_path: Path):
+    talk = line(Begin(toml(), "", str(tmp_path), True))
+    assert isinstance(talk.end()[-1], SaveFailed)
 
 
-def test_it_ends_where_there_is_nowhere_to_save(toml: Callable[..., str], tmp_path: Path):
-    reports = Pipes(Begin(toml(), "", "", True)).end()
+def test_it_ends_where_there_is_nowhere_to_save(line: Lines, toml: Callable[..., str], tmp_path: Path):
+    reports = line(Begin(toml(), "", "", True)).end()
     assert not any(isinstance(each, (Saved, SaveFailed)) for each in reports)
 
 
-def test_gone_before_the_first_request_it_ends():
-    assert Pipes().end() == []
+def test_gone_before_the_first_request_it_ends(line: Lines):
+    assert [type(each) for each in line().end()] == [Hello]
 
 
 @pytest.mark.parametrize(
@@ -385,19 +460,19 @@ def test_gone_before_the_first_request_it_ends():
     ],
     ids=["a length beyond all bounds", "text", "no message", "empty", "cut off", "half a length", "not UTF-8", "nested"],
 )
-def test_what_does_not_speak_the_protocol_counts_as_gone(toml: Callable[..., str], tmp_path: Path, garbage: bytes):
+def test_what_does_not_speak_the_protocol_counts_as_gone(line: Lines, toml: Callable[..., str], tmp_path: Path, garbage: bytes):
     path = tmp_path / "auto.toml"
-    pipes = Pipes(Begin(toml(epochs=LONG), "", str(path), False))
-    pipes.write(garbage)
-    saved = pipes.end()[-1]
+    talk = line(Begin(toml(epochs=LONG), "", str(path), False))
+    talk.write(garbage)
+    saved = talk.end()[-1]
     assert isinstance(saved, Saved)
     assert all(each.identical for each in replay(read_session(path)))
 
 
-def test_garbage_instead_of_the_first_request_ends_it():
-    pipes = Pipes()
-    pipes.write(b"\xff" * 64)
-    assert pipes.end() == []
+def test_garbage_instead_of_the_first_request_ends_it(line: Lines):
+    talk = line()
+    talk.write(b"\xff" * 64)
+    assert [type(each) for each in talk.end()] == [Hello]
 
 
 APP = """
@@ -407,7 +482,7 @@ from workbench.protocol.requests import Begin
 from workbench.protocol.reports import Begun
 
 async def app():
-    engine = await EngineConnection.start()
+    engine = await (EngineConnection.connect(*sys.argv[3:]) if sys.argv[3:] else EngineConnection.start())
     engine.send(Begin(open(sys.argv[1]).read(), "", sys.argv[2], False))
     async for report in engine.reports():
         if isinstance(report, Begun):
@@ -418,15 +493,16 @@ asyncio.run(app())
 
 
 def test_an_app_that_is_killed_leaves_no_orphan_and_loses_no_work(
-    toml: Callable[..., str], tmp_path: Path, ends: Callable[[int], None]
+    toml: Callable[..., str], tmp_path: Path, ends: Callable[[int], None], transport: str, listening: Callable[..., Any]
 ):
     (tmp_path / "session.toml").write_text(toml(epochs=LONG))
     path = tmp_path / "auto.toml"
-    app = subprocess.Popen(
-        [sys.executable, "-P", "-c", APP, str(tmp_path / "session.toml"), str(path)], stdout=subprocess.PIPE, text=True
-    )
+    server, address = listening() if transport == "socket" else (None, "")
+    arguments = [str(tmp_path / "session.toml"), str(path), *([str(address)] if server is not None else [])]
+    app = subprocess.Popen([sys.executable, "-P", "-c", APP, *arguments], stdout=subprocess.PIPE, text=True)
     assert app.stdout is not None
-    pid = int(app.stdout.readline())
+    said = app.stdout.readline().strip()
+    pid = int(said) if server is None else server.pid
     app.kill()
     app.communicate(timeout=30)
     ends(pid)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,24 @@ from workbench.engine.commands import SetHyperparameter, scripted
 from workbench.engine.events import Finished, HyperparameterChanged, StepsTaken, StepTaken, StoppedEarly
 from workbench.engine.state import Snapshot
 from workbench.engine.trainer import Trainer, Until
-from workbench.protocol.reports import Begun, Branches, Exported, Paused, RateFound, Remark, Report, SaveFailed
-from workbench.protocol.requests import Begin, Export, FindRate, Pause, RunTo
-from workbench.runtime.forks import Forks
-from workbench.session.store import read_session
+from workbench.protocol.reports import (
+    Begun,
+    Branches,
+    Exported,
+    ExportFailed,
+    Paused,
+    RateFound,
+    Refused,
+    Remark,
+    Report,
+)
+from workbench.protocol.requests import Begin, Export, FindRate, GoTo, Pause, RunTo
+from workbench.run.run import Run
+from workbench.run.saving import GIVEN
+from workbench.runtime import forks, operations
+from workbench.session.format import parse_session
+from workbench.session.preset import find_presets, read_preset
+from workbench.session.session import Session
 
 # A conftest cannot be imported from, so its class is `Any` here.
 Begins = Callable[..., Awaitable[Any]]
@@ -44,20 +58,24 @@ def costs_of(reports: list[Report]) -> dict[int, float]:
     return found
 
 
+def beginning(exported: Exported) -> Begin:
+    return Begin(exported.session, "", "", True, checkpoint=exported.checkpoint)
+
+
 # In processes ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=named)
 async def test_an_unchanged_fork_has_the_costs_of_its_parent_to_the_bit_and_the_others_see_the_same_data(
-    begun: Begins, start: Begins, tmp_path: Path, settings: dict[str, Any]
+    begun: Begins, start: Begins, settings: dict[str, Any]
 ):
     parent = await begun(paused=False, epochs=LONG, **settings)
     await parent.hear(StepsTaken)
     parent.engine.send(SetHyperparameter("beta1", 0.8))
     await parent.hear(StepsTaken, lambda steps: steps.step > 20)
-    path = tmp_path / "fork.toml"
-    parent.engine.send(Export(str(path), -1))
-    at = (await parent.hear(Exported)).step
+    parent.engine.send(Export(1, -1))
+    exported = await parent.hear(Exported)
+    at = exported.step
     await parent.hear(StepsTaken, lambda steps: steps.step >= at + 40)  # it trains on meanwhile
     assert not parent.of(Paused)
     parent.engine.send(Pause())
@@ -66,10 +84,10 @@ async def test_an_unchanged_fork_has_the_costs_of_its_parent_to_the_bit_and_the_
 
     async def fork(*changes: SetHyperparameter) -> dict[int, float]:
         talk = await start()
-        for request in (Begin(path.read_text(), str(path), "", True), *changes, RunTo(at + 40)):
+        for request in (beginning(exported), *changes, RunTo(at + 40)):
             talk.engine.send(request)
         said = await talk.hear(Begun)
-        assert (said.step, said.hyperparameters["beta1"], said.read_only) == (at, 0.8, False)
+        assert (said.step, said.hyperparameters.beta1, said.read_only) == (at, 0.8, False)
         assert (await talk.hear(Finished)).step == at + 40
         assert [changed.step for changed in talk.of(HyperparameterChanged)] == [at] * len(changes)
         return costs_of(talk.heard)
@@ -85,58 +103,92 @@ async def test_an_unchanged_fork_has_the_costs_of_its_parent_to_the_bit_and_the_
         assert all(other[step] != expected[step] for step in steps[1:])
 
 
-async def test_a_place_in_the_past_is_exported_and_the_run_stays_where_it_is(paused: Begins, start: Begins, tmp_path: Path):
+async def test_a_place_in_the_past_is_exported_and_the_run_stays_where_it_is(paused: Begins, start: Begins):
     parent = await paused(keep_prob=0.7, snapshot_bytes=1)
     await parent.train_to(6)
     await parent.told(SetHyperparameter("learning_rate", 0.1))
     await parent.train_to(13)
     await parent.told(SetHyperparameter("learning_rate", 0.02))
     await parent.train_to(25)
-    path = tmp_path / "fork.toml"
-    said = await parent.told(Export(str(path), 13))
+    said = await parent.told(Export(5, 13))
     assert [type(each) for each in said] == [Exported, Branches]
-    assert said[0] == Exported(str(path), 13, 1)  # before the edits made there
-    session = read_session(path)
+    exported = said[0]
+    assert (exported.number, exported.step, exported.edits) == (5, 13, 1)  # before the edits made there
+    session = parse_session(exported.session, "export")
     assert [(branch.name, branch.step) for branch in session.branches] == [("main", 13)]
     child = await start()
-    child.engine.send(Begin(path.read_text(), str(path), "", True))
+    child.engine.send(beginning(exported))
     child.engine.send(SetHyperparameter("learning_rate", 0.02))
     child.engine.send(RunTo(25))
     begun = await child.hear(Begun)
-    assert (begun.step, begun.hyperparameters["learning_rate"]) == (13, 0.1)
+    assert (begun.step, begun.hyperparameters.learning_rate) == (13, 0.1)
     await child.hear(Finished)
     expected = costs_of(parent.heard)
     assert {step: cost for step, cost in costs_of(child.heard).items() if step > 13} == {s: expected[s] for s in range(14, 26)}
     assert not child.of(Remark)
 
-    (tmp_path / "file").touch()
-    said = await parent.told(Export(str(tmp_path / "file" / "fork.toml"), -1))
-    assert [type(each) for each in said] == [SaveFailed, Branches]
+
+async def test_a_branch_is_exported_without_those_it_came_from(paused: Begins, start: Begins):
+    parent = await paused()
+    await parent.train_to(9)
+    await parent.told(GoTo(4), SetHyperparameter("learning_rate", 0.5))
+    await parent.train_to(12)
+    child = await start()
+    child.engine.send(beginning((await parent.told(Export(1, -1)))[0]))
+    (sent,) = (await child.hear(Branches)).branches
+    assert (sent.branch.name, sent.branch.parent, sent.branch.step) == ("main-2", None, 12)
+
+
+def test_what_is_too_large_for_a_message_is_said_and_the_engine_lives(monkeypatch: pytest.MonkeyPatch):
+    """In this process: two gigabytes are more than a test should want."""
+    run = Run(Session(preset=read_preset(find_presets()[0]), seed=1))
+    monkeypatch.setattr(operations, "LARGEST", 1000)
+    said: list[Report] = []
+    operations.carry_out(Export(3, -1), run, said.append)
+    (failed,) = said
+    assert isinstance(failed, ExportFailed)
+    assert failed.number == 3
+    assert "too many for one message" in failed.reason
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"\x00" * 1000])
+async def test_a_checkpoint_that_came_damaged_is_refused(paused: Begins, start: Begins, damage: bytes):
+    parent = await paused()
+    await parent.train_to(3)
+    exported = (await parent.told(Export(1, -1)))[0]
+    child = await start()
+    child.engine.send(dataclasses.replace(beginning(exported), checkpoint=exported.checkpoint[:-9] + damage))
+    refused = await child.hear(Refused)
+    assert (refused.problems, refused.rebuild) == (f"{GIVEN}: damaged, or not a checkpoint", True)
+
+
+async def test_a_checkpoint_of_another_session_is_refused(paused: Begins, start: Begins, toml: Callable[..., str]):
+    parent = await paused()
+    await parent.train_to(3)
+    exported = (await parent.told(Export(1, -1)))[0]
+    child = await start()
+    child.engine.send(Begin(toml(hidden=[7]), "", "", True, checkpoint=exported.checkpoint))
+    assert f"{GIVEN}: not of this session" in (await child.hear(Refused)).problems
 
 
 @pytest.fixture
-async def forks(begun: Begins) -> Any:
-    """Makes forks of a new run, in a folder of their own that is gone afterwards."""
-    made = []
+async def fork(begun: Begins) -> Any:
+    """The content that forks of a new run begin with."""
 
-    async def make(**settings: Any) -> Forks:
-        made.append(Forks())
+    async def make(**settings: Any) -> Exported:
         parent = await begun(**settings)
-        await parent.told(Export(str(made[-1].path), -1))
-        return made[-1]
+        parent.engine.send(Export(1, -1))
+        return await parent.hear(Exported)
 
-    yield make
-    for each in made:
-        each.close()
-        assert not each.path.parent.exists()
+    return make
 
 
-async def test_forks_are_trained_side_by_side_each_with_its_changes(forks: Begins):
+async def test_forks_are_trained_side_by_side_each_with_its_changes(fork: Begins):
     rates = 0.01, 0.05, 0.001
     heard: list[list[Report]] = [[], [], []]
-    changes = [(SetHyperparameter("learning_rate", rate),) for rate in rates]
+    changes: list[forks.Changes] = [(SetHyperparameter("learning_rate", rate),) for rate in rates]
     async with asyncio.timeout(20):
-        await (await forks()).train(changes, 15, lambda number, report: heard[number].append(report))
+        await forks.train(await fork(), changes, 15, lambda number, report: heard[number].append(report))
     for rate, reports in zip(rates, heard, strict=True):
         assert isinstance(reports[-1], Finished)
         assert reports[-1].step == 15
@@ -146,25 +198,25 @@ async def test_forks_are_trained_side_by_side_each_with_its_changes(forks: Begin
     assert len({costs_of(reports)[15] for reports in heard}) == 3
 
 
-async def test_forks_that_stop_early_come_to_an_end_too(forks: Begins):
+async def test_forks_that_stop_early_come_to_an_end_too(fork: Begins):
     heard: list[Report] = []
-    made = await forks(evaluate_every=1, patience=2, learning_rate=1.0)
+    made = await fork(evaluate_every=1, patience=2, learning_rate=1.0)
     async with asyncio.timeout(5):
-        await made.train([()], 1000, lambda number, report: heard.append(report))
+        await forks.train(made, [()], 1000, lambda number, report: heard.append(report))
     assert any(isinstance(each, StoppedEarly) for each in heard)
 
 
-async def test_rates_are_looked_for_from_a_place_without_touching_the_run(forks: Begins):
+async def test_rates_are_looked_for_from_a_place_without_touching_the_run(fork: Begins):
     heard: list[Report] = []
     async with asyncio.timeout(20):
-        await (await forks(optimizer="gradient_descent")).find_rate(FindRate(1e-3, 100.0, 40), heard.append)
+        await forks.find_rate(await fork(optimizer="gradient_descent"), FindRate(1e-3, 100.0, 40), heard.append)
     assert isinstance(heard[-1], RateFound)
 
 
-async def test_rates_that_cannot_be_tried_come_to_an_end_too(forks: Begins):
+async def test_rates_that_cannot_be_tried_come_to_an_end_too(fork: Begins):
     heard: list[Report] = []
     async with asyncio.timeout(5):
-        await (await forks()).find_rate(FindRate(0.0, 1.0, 40), heard.append)
+        await forks.find_rate(await fork(), FindRate(0.0, 1.0, 40), heard.append)
     assert any(getattr(each, "problem", "") for each in heard)
 
 

@@ -19,14 +19,13 @@ from workbench.protocol.reports import (
     Arrived,
     Begun,
     Branches,
-    Exported,
     Paused,
+    PresetMade,
     RateFound,
     RateTried,
     Remark,
     Report,
     Resumed,
-    SaveFailed,
     Travelling,
 )
 from workbench.protocol.requests import (
@@ -39,6 +38,7 @@ from workbench.protocol.requests import (
     GoOn,
     GoTo,
     GoToBest,
+    MakePreset,
     Pause,
     Redo,
     Rename,
@@ -48,7 +48,6 @@ from workbench.protocol.requests import (
     Switch,
     TakeStep,
     Undo,
-    WritePreset,
 )
 from workbench.run.replay import replay
 from workbench.run.run import Run
@@ -154,7 +153,7 @@ async def test_undo_of_the_model_goes_to_just_before_the_edit_and_redo_back_to_t
     said = await talk.told(Undo(True))
     assert kinds(said) == [Arrived, Branches, Evaluated]
     arrived, branches, evaluated = said
-    assert (arrived.step, arrived.epoch, arrived.hyperparameters["learning_rate"]) == (10, 2, 0.01)
+    assert (arrived.step, arrived.epoch, arrived.hyperparameters.learning_rate) == (10, 2, 0.01)
     assert arrived.progress == pytest.approx(1 + 24 / 54)
     curves = {sent.name: Series.from_tensor(sent.values).curve() for sent in arrived.history}
     assert curves["cost"].count.sum() == 10
@@ -167,7 +166,7 @@ async def test_undo_of_the_model_goes_to_just_before_the_edit_and_redo_back_to_t
 
     said = await talk.told(Redo())
     assert kinds(said) == [Arrived, Branches, Evaluated]
-    assert (said[0].step, said[0].hyperparameters["learning_rate"]) == (25, 0.1)
+    assert (said[0].step, said[0].hyperparameters.learning_rate) == (25, 0.1)
     # The branch that was gone to holds nothing, and is forgotten.
     assert (names(said[1]), said[1].current, said[1].redo_branch) == (["main"], "main", "")
     again = await talk.saved(tmp_path / "again.toml")
@@ -223,7 +222,7 @@ async def test_training_after_going_back_makes_a_branch_and_leaves_its_parent_as
     await talk.train_to(30)
     said = await talk.told(GoTo(13))
     assert kinds(said) == [Arrived, Branches, Evaluated]
-    assert (said[0].step, said[0].hyperparameters["learning_rate"]) == (13, 0.05)
+    assert (said[0].step, said[0].hyperparameters.learning_rate) == (13, 0.05)
     await talk.train_to(17)
     path = tmp_path / "s.toml"
     session = await talk.saved(path)
@@ -241,9 +240,9 @@ async def test_before_the_edits_of_a_step_is_where_one_goes(paused: Begins):
     await talk.train_to(4)
     await talk.told(rate(0.05))
     await talk.train_to(8)
-    assert one(await talk.told(GoTo(4)), Arrived).hyperparameters["learning_rate"] == 0.01
+    assert one(await talk.told(GoTo(4)), Arrived).hyperparameters.learning_rate == 0.01
     await talk.told(Redo())
-    assert one(await talk.told(GoTo(5)), Arrived).hyperparameters["learning_rate"] == 0.05
+    assert one(await talk.told(GoTo(5)), Arrived).hyperparameters.learning_rate == 0.05
 
 
 async def test_to_where_it_stands_it_need_not_go(paused: Begins):
@@ -279,7 +278,7 @@ async def test_branches_are_switched_renamed_described_and_deleted(paused: Begin
     await talk.train_to(7)
     said = await talk.told(Switch("main"))
     assert kinds(said) == [Arrived, Branches, Evaluated]
-    assert (said[0].step, said[0].hyperparameters["learning_rate"], said[1].current) == (9, 0.01, "main")
+    assert (said[0].step, said[0].hyperparameters.learning_rate, said[1].current) == (9, 0.01, "main")
     for request in (Rename("main-2", "größer α"), Rename("main", "first"), Describe("größer α", "α × 10")):
         assert kinds(await talk.told(request)) == [Branches]
     said = await talk.told(Switch("größer α"))
@@ -379,7 +378,7 @@ async def test_adopted_changes_are_made_at_the_place_they_were_tried_from(
     await talk.train_to(20)
     said = await talk.told(Adopt(10, 1, (rate(0.2), SetHyperparameter("batch_size", 4))))
     assert kinds(said) == [Arrived, Branches, Evaluated, HyperparameterChanged, HyperparameterChanged]
-    assert (said[0].step, said[0].hyperparameters["learning_rate"], said[0].hyperparameters["beta1"]) == (10, 0.1, 0.9)
+    assert (said[0].step, said[0].hyperparameters.learning_rate, said[0].hyperparameters.beta1) == (10, 0.1, 0.9)
     assert [(each.step, each.name, each.new) for each in said[3:]] == [(10, "learning_rate", 0.2), (10, "batch_size", 4)]
     await talk.train_to(14)
     session = await talk.saved(tmp_path / "s.toml")
@@ -408,8 +407,11 @@ async def test_a_preset_written_from_edits_trains_to_the_same_bits_by_itself(pau
     await talk.train_to(11)
     await talk.told(Undo(False), rate(0.2))
     await talk.train_to(19)
-    path = tmp_path / "presets" / "again.toml"
-    assert kinds(await talk.told(WritePreset(str(path), ()))) == [Exported, Branches]
+    said = await talk.told(MakePreset(7, "again", ()))
+    assert kinds(said) == [PresetMade, Branches]
+    assert (said[0].number, said[0].step) == (7, 19)
+    path = tmp_path / "again.toml"
+    path.write_text(said[0].text)
     session = await talk.saved(tmp_path / "s.toml")
     run = Run(Session(preset=read_preset(path), seed=session.seed))
     events = list(run.events(lambda step: (), lambda: False, Until(steps=19)))
@@ -417,16 +419,11 @@ async def test_a_preset_written_from_edits_trains_to_the_same_bits_by_itself(pau
     assert {event.step for event in events if isinstance(event, HyperparameterChanged) and event.planned} == {5, 11}
     assert run.session.branch.edits == ()
 
-    assert kinds(await talk.told(WritePreset(str(path), ("learning_rate",)))) == [Remark, Branches]  # nothing is overwritten
-    other = tmp_path / "presets" / "only.toml"
-    await talk.told(WritePreset(str(other), ("learning_rate",)))
+    other = tmp_path / "only.toml"
+    other.write_text(one(await talk.told(MakePreset(8, "only", ("learning_rate",))), PresetMade).text)
     only = read_preset(other)
     assert [(each.step, each.name, each.value) for each in only.plan] == [(5, "learning_rate", 0.1), (11, "learning_rate", 0.2)]
     assert (only.training.learning_rate, only.training.batch_size) == (0.03, 8)
-
-    (tmp_path / "file").touch()
-    said = await talk.told(WritePreset(str(tmp_path / "file" / "p.toml"), ()))
-    assert kinds(said) == [SaveFailed, Branches]
 
 
 # Where it stops by itself ------------------------------------------------------------------------------------------
@@ -585,7 +582,7 @@ async def test_a_long_journey_is_reported_on_and_can_be_left_by_ending(start: Be
     second = await talk.hear(Travelling)
     assert 0 < first.done < second.done < second.total == first.total == FAR
     await talk.engine.close()
-    assert talk.engine._process.returncode == 0, "it had to be killed"
+    assert await talk.status() == 0, "it had to be killed"
 
 
 async def test_on_a_long_journey_it_notices_that_the_app_is_gone(start: Begins, far: Begin, ends: Callable[..., None]):
@@ -594,6 +591,6 @@ async def test_on_a_long_journey_it_notices_that_the_app_is_gone(start: Begins, 
     await talk.hear(Begun)
     talk.engine.send(Switch("main"))
     await talk.hear(Travelling)
-    talk.engine._process.stdin.close()
+    talk.engine._engine.hang_up()
     await asyncio.sleep(0)  # it is closed by the loop
-    ends(talk.engine.pid, 3.0)
+    ends(talk.pid, 3.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from workbench.spec import Value
 
@@ -13,6 +14,7 @@ from workbench.spec import Value
 class SetHyperparameter:
     """Set `name` (or `name.LAYER`) to `value` from the next step on; `undoes` is passed on to the event."""
 
+    changes_run: ClassVar[bool] = True
     name: str
     value: Value
     undoes: int = 0

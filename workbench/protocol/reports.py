@@ -1,4 +1,4 @@
-"""What the engine process tells the app, in the past tense, besides the trainer's own events."""
+"""What the engine tells its client, in the past tense, besides the trainer's own events."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.measurements import BatchNormInspection, Predictions
+from workbench.hyperparameters import Hyperparameters
+from workbench.protocol.hello import Hello
 from workbench.session.branch import Branch
-from workbench.spec import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class Begun:
 
     Attributes:
         step, epoch: where the run stands.
-        hyperparameters: name and value of each live one, edits included.
+        hyperparameters: those in force, edits included.
+        unused: those that have no effect now, each with the reason.
         sizes: widths of the network's layers, inputs first.
+        batch_norm: whether its hidden layers have batch norm.
         parameters: how many parameters it has.
         examples: of train, dev and test.
         task: classes, binary or regression.
@@ -47,8 +50,10 @@ class Begun:
 
     step: int
     epoch: int
-    hyperparameters: dict[str, Value]
+    hyperparameters: Hyperparameters
+    unused: dict[str, str]
     sizes: tuple[int, ...]
+    batch_norm: bool
     parameters: int
     examples: tuple[int, ...]
     task: str
@@ -59,13 +64,24 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The run stands at another place now: after `step` steps on another branch, with these hyperparameters and curves."""
+    """The run stands at another place now: after `step` steps on another branch, with these hyperparameters and curves.
+
+    All of it is as in `Begun`; `progress` is how many epochs are done, with the fraction of the present one.
+    """
 
     step: int
     epoch: int
     progress: float
-    hyperparameters: dict[str, Value]
+    hyperparameters: Hyperparameters
+    unused: dict[str, str]
     history: tuple[SeriesSent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedChanged:
+    """By the edit before, other hyperparameters have no effect now: these, each with the reason."""
+
+    unused: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +154,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The session is on disk, whole, as of `step`; `asked` for, or by itself."""
+    """The session is on disk at the engine's side, whole, as of `step`; `asked` for, or by itself."""
 
     path: str
     step: int
@@ -156,11 +172,30 @@ class SaveFailed:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was to be written to `path` is there: the run as it was after `step` steps and `edits` edits."""
+    """The run as it was after `step` steps and `edits` edits, whole: what `Begin` takes, from whoever has this."""
 
-    path: str
+    number: int
+    session: str
+    checkpoint: bytes
     step: int
     edits: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFailed:
+    """The run could not be given as it was."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresetMade:
+    """The preset that was asked for, as the text of its file, with the edits of the first `step` steps."""
+
+    number: int
+    text: str
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +211,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """The engine failed in a way nobody foresaw; the report is in a file."""
+    """The engine failed in a way nobody foresaw; the report is in a file at its side."""
 
     report: str
     summary: str
@@ -192,15 +227,19 @@ class Inspected:
 
 
 Report = (
-    Begun
+    Hello
+    | Begun
     | Paused
     | Resumed
     | Saved
     | SaveFailed
     | Exported
+    | ExportFailed
+    | PresetMade
     | Refused
     | Crashed
     | Arrived
+    | UnusedChanged
     | Travelling
     | Branches
     | Remark

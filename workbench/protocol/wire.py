@@ -6,15 +6,18 @@ A message's decoder is made when the first of its kind comes, and NumPy is loade
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
 
+from workbench.protocol.hello import Hello
 from workbench.protocol.reports import Report
 from workbench.protocol.requests import Request
 
 LENGTH = struct.Struct("<I")
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 2 * 2**30
+"""A longer message is none of ours. A session with its checkpoint is the longest, and fits up to this size."""
 
 _ARRAY = 1
 _DTYPES = {"<f4", "<f8", "<i8", "|u1", "|b1"}
@@ -77,6 +80,24 @@ class Codec:
             kind: Any = self.kinds[name]
             self._decoders[name] = msgspec.msgpack.Decoder(kind, dec_hook=_as_it_came, ext_hook=_decode_array)
         return self._decoders[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """Of a greeting, what does not change from one protocol to the next."""
+
+    protocol: int
+
+
+def spoken(body: bytes) -> int:
+    """The protocol of the engine whose greeting this is, whatever else is in that. Raises `msgspec.MsgspecError`."""
+    try:
+        name, fields = msgspec.msgpack.decode(body, type=tuple[str, msgspec.Raw])
+        if name == Hello.__name__:
+            return msgspec.msgpack.decode(fields, type=_Spoken).protocol
+    except (ValueError, RecursionError) as error:
+        raise msgspec.ValidationError(str(error)) from None
+    raise msgspec.ValidationError(f"{name!r} instead of a greeting")
 
 
 REQUESTS = Codec(Request)

@@ -51,9 +51,9 @@ class Run:
 
     def __init__(
         self, session: Session, path: Path | None = None, progress: Progress = lambda done, all: None,
-        rebuild: bool = False, budget: int = BUDGET,
+        rebuild: bool = False, budget: int = BUDGET, checkpoint: bytes = b"",
     ) -> None:  # fmt: skip
-        """Go on from the checkpoint of the session's current branch, which lies beside `path`.
+        """Go on from the checkpoint of the session's current branch, which lies beside `path`, or is `checkpoint`.
 
         Without one (or with `rebuild`, whatever its state) it is trained to its tip again from the start; `progress` is told.
         Raises `InputError`, `CheckpointError` and `CannotFollow`.
@@ -69,6 +69,8 @@ class Run:
             self._saving.do_without()
         else:
             self._saving.read_back()
+        if checkpoint and not rebuild:
+            self._saving.take_in(checkpoint)
         self._navigation.stand(self._tree.written.branch)
 
     # -- training -----------------------------------------------------------------------------------------------------
@@ -245,9 +247,9 @@ class Run:
         self.flush()
         return self._saving.save(path, self.result() if scored else None)
 
-    def export(self, place: Place, path: Path) -> None:
-        """Write the run as it was at a place on the current branch as a session of its own, with one branch. Raises `SaveError`.
+    def export(self, place: Place) -> tuple[Session, bytes]:
+        """The run as it was at a place on the current branch, as a session of its own with one branch, and its checkpoint.
 
-        Its checkpoint may be of an earlier step; whoever opens it trains the rest of the way.
+        The checkpoint may be of an earlier step; whoever begins with it trains the rest of the way. Raises `SaveError`.
         """
-        self._saving.export(place, path)
+        return self._saving.export(place)

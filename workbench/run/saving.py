@@ -24,10 +24,12 @@ from workbench.model.trained import beside_the_state
 from workbench.run.snapshots import Kind
 from workbench.run.tree import Tree
 from workbench.session.branch import Branch, Place, Result
-from workbench.session.checkpoint import Facts, Tensors
+from workbench.session.checkpoint import Facts, Tensors, checkpoint_bytes, parse_checkpoint
 from workbench.session.session import Session
 from workbench.session.store import load_branch, save
 from workbench.session.timeline import cut, hyperparameters_at, is_place, past
+
+GIVEN = "the checkpoint that came with the session"
 
 
 class Saving:
@@ -62,16 +64,20 @@ class Saving:
         if branch.checkpoint is None or self._path is None:
             return dataclasses.replace(branch, checkpoint=None)
         try:
-            place = self._remember(branch, self._path)
+            tensors, facts = load_branch(self._tree.written, branch.name, self._path)
+            place = self._remember(branch, tensors, facts, self._path.with_name(branch.checkpoint))
         except CheckpointError:
             if branch.name == self._tree.written.current:
                 raise
             place = None
         return branch if place == branch.tip else dataclasses.replace(branch, checkpoint=None)
 
-    def _remember(self, branch: Branch, path: Path) -> Place:
+    def take_in(self, checkpoint: bytes) -> None:
+        """Keep what came with the session as the checkpoint of its current branch. Raises `CheckpointError`."""
+        self._remember(self._tree.written.branch, *parse_checkpoint(checkpoint, GIVEN), GIVEN)
+
+    def _remember(self, branch: Branch, tensors: Tensors, facts: Facts, where: str | Path) -> Place:
         """Keep the state and the curves of a branch's checkpoint; the place that it is of. Raises `CheckpointError`."""
-        tensors, facts = load_branch(self._tree.written, branch.name, path)
         snapshot, state = _snapshot_in(tensors, facts), self._trainer.state
         try:
             self._trainer.restore(snapshot, self._trainer.hyperparameters)
@@ -80,7 +86,7 @@ class Saving:
                 raise ValueError(f"of step {place.step:,}, and the session of step {branch.step:,}")
             self._tree.take_history(branch.name, History.from_tensors(tensors))
         except (SnapshotMismatch, ValueError, KeyError) as error:
-            raise CheckpointError(path.with_name(branch.checkpoint or ""), f"not of this session: {error}") from None
+            raise CheckpointError(where, f"not of this session: {error}") from None
         self._tree.snapshots.add(past(branch, place), Kind.TIP, snapshot)
         if branch.checkpoint is not None and FACT not in facts:
             self._outdated.add(branch.checkpoint)
@@ -145,10 +151,10 @@ class Saving:
         except CheckpointError:
             return None
 
-    def export(self, place: Place, path: Path) -> None:
-        """Write the run as it was at a place on the current branch as a session of its own, with one branch. Raises `SaveError`.
+    def export(self, place: Place) -> tuple[Session, bytes]:
+        """The run as it was at a place on the current branch, as a session of its own with one branch, and its checkpoint.
 
-        Its checkpoint may be of an earlier step; whoever opens it trains the rest of the way.
+        The checkpoint may be of an earlier step; whoever begins with it trains the rest of the way. Raises `SaveError`.
         """
         branch = cut(self._tree.timeline, place)
         kept = self._tree.snapshots.nearest(branch, place)
@@ -158,8 +164,9 @@ class Saving:
         else:
             known, snapshot = kept.past, kept.snapshot
         contents = self._contents(branch, Place(known.step, len(known.edits)), snapshot)
-        session = dataclasses.replace(self._tree.written, branches=(branch,), current=branch.name)
-        save(session, {branch.name: contents}, path)
+        alone = dataclasses.replace(branch, parent=None, fork=0)
+        session = dataclasses.replace(self._tree.written, branches=(alone,), current=alone.name)
+        return session, checkpoint_bytes(*contents)
 
 
 def _content(session: Session) -> Session:

@@ -1,13 +1,19 @@
-"""`python -m workbench.runtime`: the engine process, speaking frames on standard input and output."""
+"""`python -m workbench.runtime [--socket PATH]`: the engine's process.
+
+It speaks frames on standard input and output, with whoever has started it; or on a Unix socket, with the first who comes.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from queue import SimpleQueue
-from typing import BinaryIO
+from typing import NoReturn
 
 import msgspec
 
@@ -16,10 +22,13 @@ from workbench.protocol.requests import Request
 from workbench.protocol.wire import LENGTH, MAX_BYTES, REPORTS, REQUESTS
 from workbench.runtime.crash import write_crash_report
 from workbench.runtime.host import Host
+from workbench.runtime.listen import CannotListen, one_client
+
+Inbox = SimpleQueue[Request | None]
 
 
-def read_requests(stream: BinaryIO, inbox: SimpleQueue[Request | None]) -> None:
-    """Put every order of the stream into the inbox, and None at its end."""
+def read_requests(stream: io.RawIOBase, inbox: Inbox) -> None:
+    """Put every request of the stream into the inbox, and None at its end."""
     try:
         while len(head := _read(stream, LENGTH.size)) == LENGTH.size:
             (size,) = LENGTH.unpack(head)
@@ -31,9 +40,13 @@ def read_requests(stream: BinaryIO, inbox: SimpleQueue[Request | None]) -> None:
         pass  # what does not speak the protocol counts as gone
     finally:
         inbox.put(None)
+    with contextlib.suppress(OSError):
+        # A socket that is closed with something unread cuts the other end off from what it was told last.
+        while stream.read(2**16):
+            pass
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
+def _read(stream: io.RawIOBase, size: int) -> bytes:
     """`size` bytes of an unbuffered stream, or fewer where it ends."""
     data = bytearray()
     while len(data) < size and (part := stream.read(size - len(data))):
@@ -41,34 +54,69 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     return bytes(data)
 
 
-def main() -> None:
-    """Serve one run, and end with the app."""
-    # The terminal's Ctrl+C is for the app; an engine told to end by the system saves as if the app had gone.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    inbox: SimpleQueue[Request | None] = SimpleQueue()
-    signal.signal(signal.SIGTERM, lambda *_: inbox.put(None))
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not break the frames
-    app_is_there = True
+def serve(requests: io.RawIOBase, reports: io.RawIOBase, inbox: Inbox) -> None:
+    """Serve one run, and end with its client. Both streams are unbuffered.
+
+    (Python aborts at exit where a thread still waits in the buffer of its own standard input.)
+    """
+    client_is_there = True
 
     def send(report: Report) -> None:
-        nonlocal app_is_there
+        nonlocal client_is_there
         frame = memoryview(REPORTS.encode(report))
         try:
-            while app_is_there and frame:
-                frame = frame[out.write(frame) :]
+            while client_is_there and frame:
+                frame = frame[reports.write(frame) or 0 :]
         except OSError:
-            app_is_there = False
+            client_is_there = False
             inbox.put(None)
 
-    # Unbuffered: Python aborts at exit where a thread still waits in the buffer of its own standard input.
-    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     threading.Thread(target=read_requests, args=(requests, inbox), daemon=True).start()
     try:
         Host(inbox, send).serve()
     except Exception as error:
         send(Crashed(str(write_crash_report(error)), f"{type(error).__name__}: {error}"))
         raise SystemExit(1) from None
+
+
+def _over_pipes() -> None:
+    inbox: Inbox = SimpleQueue()
+    # The terminal's Ctrl+C is for the app; an engine told to end by the system saves as if the app had gone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: inbox.put(None))
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not break the frames
+    serve(os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0), out, inbox)
+
+
+def _over_socket(path: Path) -> None:
+    inbox: Inbox = SimpleQueue()
+    told = signal.SIGTERM, signal.SIGINT  # whoever has started it may end it, too
+    for number in told:
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        with one_client(path) as client:
+            for number in told:
+                signal.signal(number, lambda *_: inbox.put(None))
+            serve(client.makefile("rb", buffering=0), client.makefile("wb", buffering=0), inbox)
+    except CannotListen as error:
+        _refuse(str(error))
+
+
+def _refuse(why: str) -> NoReturn:
+    print(f"workbench.runtime: {why}", file=sys.stderr)
+    sys.exit(2)
+
+
+def main() -> None:
+    """Serve on the streams that the command line asks for."""
+    match sys.argv[1:]:
+        case []:
+            _over_pipes()
+        case ["--socket", path]:
+            _over_socket(Path(path))
+        case _:
+            _refuse("expected nothing, or --socket PATH")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""The engine process: one run, driven by requests from the app, telling what happens.
+"""The engine's process: one run, driven by requests from a client, telling what happens.
 
+                           Hello
 begin                      Begun, or Refused
 train, flushing every      StepsTaken, Evaluated, HyperparameterChanged ...
 so often                   between two steps: whatever requests have come; a save when one is due
-an operation                  Travelling while it takes long; Arrived where the run stands elsewhere then, and Branches
-the app is gone            save, and end: no orphan
+an operation               Travelling while it takes long; Arrived where the run stands elsewhere then, and Branches
+the client is gone         save, and end: no orphan
 """
 
 from __future__ import annotations
@@ -33,41 +34,34 @@ from workbench.protocol.reports import (
     Resumed,
     SeriesSent,
     Travelling,
+    UnusedChanged,
 )
 from workbench.protocol.requests import (
-    Adopt,
-    Annotate,
     Begin,
-    Delete,
-    Describe,
-    GoOn,
     Inspect,
     Pause,
     Quit,
     Redo,
-    Rename,
     Request,
     Resume,
-    RunTo,
     Save,
     TakeStep,
     Undo,
 )
 from workbench.run.environment import blas_threads
 from workbench.run.run import CannotFollow, Run
+from workbench.runtime.greeting import greeting
 from workbench.runtime.inspect import inspect
 from workbench.runtime.operations import CalledOff, carry_out
 from workbench.runtime.saves import autosave_for
 from workbench.session.format import parse_session
 from workbench.session.store import read_session
 from workbench.session.timeline import redoable, taking_back, undoable
-from workbench.spec import Value
 
 FLUSH_SECONDS = 0.1
 """How often the app hears of steps."""
 PATIENCE_SECONDS = 0.2
 """A journey that takes longer is reported on."""
-CHANGING = (Resume, TakeStep, RunTo, Undo, Redo, GoOn, Adopt, Rename, Describe, Delete, Annotate)
 READ_ONLY = "opened read-only: another workbench has this session open; close it there, then open it here again"
 
 
@@ -101,9 +95,11 @@ class Host:
         self._paused = self._stepping = False
         self._given: deque[Command] = deque()
         self._until: Until | None = None
+        self._unused: dict[str, str] = {}
 
     def serve(self) -> None:
         """From the first request to the last."""
+        self._send(greeting())
         begin = self._inbox.get()
         if not isinstance(begin, Begin):
             return
@@ -134,10 +130,10 @@ class Host:
         session = parse_session(begin.session, begin.path or "session")
         for _ in range(RETRIES if path is not None and self._autosave.read_only else 0):
             with contextlib.suppress(CheckpointError):
-                return Run(session, path, self._travelled, begin.rebuild, begin.snapshot_bytes)
+                return Run(session, path, self._travelled, begin.rebuild, begin.snapshot_bytes, begin.checkpoint)
             assert path is not None
             session = read_session(path)
-        return Run(session, path, self._travelled, begin.rebuild, begin.snapshot_bytes)
+        return Run(session, path, self._travelled, begin.rebuild, begin.snapshot_bytes, begin.checkpoint)
 
     def _greet(self) -> None:
         self._send(self._begun())
@@ -153,8 +149,9 @@ class Host:
         standing = self._run.journeys
         for report in self._run.events(self._commands, self._due, self._until):
             self._send(report)  # type: ignore[arg-type]
-            if isinstance(report, HyperparameterChanged) and not report.planned:
-                self._autosave.edited = True
+            if isinstance(report, HyperparameterChanged):
+                self._autosave.edited |= not report.planned
+                self._tell_unused()
             if isinstance(report, (Diverged, StoppedEarly)):
                 self._tell_where(moved=self._run.journeys != standing)
         self._until = None
@@ -170,8 +167,10 @@ class Host:
         return Begun(
             step=state.step,
             epoch=state.batches.epoch,
-            hyperparameters=self._hyperparameters(),
+            hyperparameters=trainer.hyperparameters,
+            unused=self._known_unused(),
             sizes=state.network.sizes,
+            batch_norm=trainer.architecture.batch_norm,
             parameters=state.network.parameters.size,
             examples=(splits.train.examples, *(part.examples if part is not None else 0 for part in (splits.dev, splits.test))),
             task=splits.task.value,
@@ -182,9 +181,9 @@ class Host:
 
     def _tell_where(self, moved: bool) -> None:
         if moved:
-            state = self._run.trainer.state
+            trainer, state = self._run.trainer, self._run.trainer.state
             place = state.step, state.batches.epoch, state.batches.progress
-            self._send(Arrived(*place, self._hyperparameters(), self._curves()))
+            self._send(Arrived(*place, trainer.hyperparameters, self._known_unused(), self._curves()))
         self._send(self._branches())
         self._remark()
 
@@ -197,9 +196,13 @@ class Host:
         if self._run.remark:
             self._send(Remark(self._run.remark))
 
-    def _hyperparameters(self) -> dict[str, Value]:
-        h = self._run.trainer.hyperparameters
-        return {field.name: getattr(h, field.name) for field in dataclasses.fields(h)}
+    def _known_unused(self) -> dict[str, str]:
+        self._unused = self._run.trainer.unused
+        return self._unused
+
+    def _tell_unused(self) -> None:
+        if self._unused != self._run.trainer.unused:
+            self._send(UnusedChanged(self._known_unused()))
 
     def _curves(self) -> tuple[SeriesSent, ...]:
         return tuple(SeriesSent(name, series.tensor()) for name, series in self._run.history.series.items() if len(series))
@@ -275,7 +278,7 @@ class Host:
             match request:
                 case SetHyperparameter(name=name, value=value) if self._autosave.read_only:
                     self._send(CommandRejected(step, name, value, READ_ONLY))
-                case _ if self._autosave.read_only and isinstance(request, CHANGING):
+                case _ if self._autosave.read_only and request is not None and request.changes_run:
                     self._send(Remark(READ_ONLY))
                 case SetHyperparameter():
                     yield request

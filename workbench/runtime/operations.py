@@ -1,20 +1,18 @@
-"""What is done to a run between two spells of training: going elsewhere, and what concerns its branches and files."""
+"""What is done to a run between two spells of training: going elsewhere, its branches, and what is taken out of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from workbench.engine.commands import Command, PassGuard
 from workbench.engine.rate_finder import steepest, try_rates
 from workbench.engine.trainer import Until
-from workbench.files.atomic import write_atomically
 from workbench.files.errors import SaveError
-from workbench.protocol.reports import Exported, RateFound, RateTried, Remark, Report, SaveFailed
+from workbench.protocol.reports import Exported, ExportFailed, PresetMade, RateFound, RateTried, Remark, Report
 from workbench.protocol.requests import (
     Adopt,
     Annotate,
@@ -25,18 +23,23 @@ from workbench.protocol.requests import (
     GoOn,
     GoTo,
     GoToBest,
+    MakePreset,
     Redo,
     Rename,
     Request,
     RunTo,
     Switch,
     Undo,
-    WritePreset,
 )
+from workbench.protocol.wire import MAX_BYTES
 from workbench.run.run import CannotFollow, Run
 from workbench.session.branch import Place
+from workbench.session.format import session_to_toml
 from workbench.session.preset import preset_to_toml
 from workbench.session.timeline import place_before, scheduled, undoable
+
+LARGEST = MAX_BYTES - 2**20
+"""So much may be in an export, beside what a message needs for itself."""
 
 
 class CalledOff(Exception):
@@ -65,8 +68,6 @@ def carry_out(request: Request, run: Run, send: Callable[[Report], None]) -> Out
     """Do what was requested; what goes wrong is reported, and the run is as it was then."""
     try:
         return _carry_out(request, run, send)
-    except SaveError as error:
-        send(SaveFailed(error.path, str(error)))
     except (LookupError, ValueError, CannotFollow, CalledOff) as error:
         send(Remark(f"Not done: {error}"))
     return Outcome()
@@ -113,19 +114,13 @@ def _carry_out(request: Request, run: Run, send: Callable[[Report], None]) -> Ou
         case Annotate(step=step, text=text, edit=edit):
             run.annotate(step, text, edit)
             return Outcome()
-        case Export(path=path, step=step):
-            place = run.place if step < 0 or step >= branch.step else place_before(branch, step)
-            if Path(path).parent.exists():  # else whoever asked has left, and taken the folder along
-                run.export(place, Path(path))
-                send(Exported(path, place.step, place.edits))
+        case Export():
+            send(_exported(request, run))
             return Outcome()
-        case WritePreset(path=path) if Path(path).exists():
-            raise ValueError(f"{path} is there already")
-        case WritePreset(path=path, names=names):
+        case MakePreset(number=number, name=name, names=names):
             if any(stop.passed for stop in branch.stops):
                 send(Remark("The guard was passed on the way. No preset can do that: trained by it, the run stops there."))
-            write_atomically(path, preset_to_toml(scheduled(run.session, names, Path(path).stem)).encode())
-            send(Exported(path, run.place.step, run.place.edits))
+            send(PresetMade(number, preset_to_toml(scheduled(run.session, names, name)), run.place.step))
             return Outcome()
         case FindRate(low=low, high=high, steps=steps):
             if not (0.0 < low < high < math.inf and 2 <= steps <= 1_000_000):
@@ -137,6 +132,19 @@ def _carry_out(request: Request, run: Run, send: Callable[[Report], None]) -> Ou
         case _:
             raise ValueError(f"{type(request).__name__} cannot be done now")
     return Outcome(trains=False)
+
+
+def _exported(request: Export, run: Run) -> Exported | ExportFailed:
+    branch, step = run.session.branch, request.step
+    place = run.place if step < 0 or step >= branch.step else place_before(branch, step)
+    try:
+        session, checkpoint = run.export(place)
+    except (SaveError, MemoryError) as error:
+        return ExportFailed(request.number, str(error) or "there is not enough memory for it")
+    text = session_to_toml(session)
+    if len(text.encode()) + len(checkpoint) > LARGEST:
+        return ExportFailed(request.number, f"its {len(checkpoint):,} bytes are too many for one message")
+    return Exported(request.number, text, checkpoint, place.step, place.edits)
 
 
 def _find_rate(request: FindRate, run: Run) -> Iterator[Report]:

@@ -1,4 +1,4 @@
-"""Checkpoints: named tensors and a few facts in one safetensors file, with a checksum over all of it.
+"""Checkpoints: named tensors and a few facts in one safetensors file (or its content), with a checksum over all of it.
 
 Owns the file's form and what counts as damage. Knows no session and no meaning of a tensor's name.
 """
@@ -48,38 +48,46 @@ def checksum(tensors: Tensors, facts: Facts) -> str:
     return digest.hexdigest()
 
 
-def write_checkpoint(path: str | os.PathLike[str], tensors: Tensors, facts: Facts) -> None:
-    """Write the tensors, of any shape down to () and (0,), and the facts.
+def checkpoint_bytes(tensors: Tensors, facts: Facts, where: str | os.PathLike[str] = "checkpoint") -> bytes:
+    """The tensors, of any shape down to () and (0,), and the facts, as the content of a file.
 
     Raises:
-        SaveError: it could not be written; what was there before still is.
+        SaveError: it could not be read back; the error names `where`.
         ValueError: a fact has the name that is kept for the checksum.
     """
     if _CHECKSUM in facts:
         raise ValueError(f"the fact {_CHECKSUM} is the checkpoint's own")
     plain = {name: _plain(tensor) for name, tensor in tensors.items()}
     if sum(tensor.nbytes for tensor in plain.values()) >= MAX_BYTES:
-        raise SaveError(path, "a checkpoint of 4 GiB or more could not be read back")
+        raise SaveError(where, "a checkpoint of 4 GiB or more could not be read back")
     try:
-        data = safetensors.numpy.save(plain, {**facts, _CHECKSUM: checksum(plain, facts)})
+        return safetensors.numpy.save(plain, {**facts, _CHECKSUM: checksum(plain, facts)})
     except (safetensors.SafetensorError, UnicodeError) as error:
-        raise SaveError(path, str(error)) from error
-    write_atomically(path, data)
+        raise SaveError(where, str(error)) from error
+
+
+def write_checkpoint(path: str | os.PathLike[str], tensors: Tensors, facts: Facts) -> None:
+    """Write `checkpoint_bytes`. Raises `SaveError`, and what was there before still is; and `ValueError`."""
+    write_atomically(path, checkpoint_bytes(tensors, facts, path))
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
-    """The tensors, writable and in C order, and the facts. Raises `CheckpointError` for anything but what was written."""
-    data = _bytes(Path(path))
+    """What `parse_checkpoint` finds in a file. Raises `CheckpointError`."""
+    return parse_checkpoint(_bytes(Path(path)), path)
+
+
+def parse_checkpoint(data: bytes, where: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """The tensors, writable and in C order, and the facts. Raises `CheckpointError`, which names `where`, for anything else."""
     try:
         tensors = {name: np.array(tensor) for name, tensor in safetensors.numpy.load(data).items()}
         facts = _metadata(data)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError):
-        raise CheckpointError(path, "damaged, or not a checkpoint") from None
+        raise CheckpointError(where, "damaged, or not a checkpoint") from None
     expected = facts.pop(_CHECKSUM, None)
     if expected is None:
-        raise CheckpointError(path, "not a checkpoint of Workbench: it has no checksum")
+        raise CheckpointError(where, "not a checkpoint of Workbench: it has no checksum")
     if checksum(tensors, facts) != expected:
-        raise CheckpointError(path, "damaged: its checksum does not match")
+        raise CheckpointError(where, "damaged: its checksum does not match")
     return tensors, facts
 
 
