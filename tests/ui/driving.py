@@ -133,8 +133,9 @@ class Driven:
 
     async def until_phase(self, phase: Phase) -> None:
         await self.until(lambda: isinstance(self.app.screen, TrainingScreen) and self.monitor.phase is phase, phase.value)
-        if self.training._engine is not None:
-            self.engines.add(self.training._engine.pid)
+        if self.training.link._engine is not None:
+            assert self.training.link._engine.pid is not None
+            self.engines.add(self.training.link._engine.pid)
 
     async def until_trained(self, steps: int) -> None:
         await self.until(lambda: self.monitor.step >= steps, f"step {steps}")
@@ -147,7 +148,9 @@ class Driven:
         """Go to a hyperparameter, type a value, apply it, and wait for the engine's answer."""
         await self.on(name)
         await self.press(*typed, "enter")
-        await self.until(lambda: name in self.monitor.rows and self.monitor.rows[name].kind != "pending", f"an answer to {name}")
+        await self.until(
+            lambda: name in self.monitor.edit_states and self.monitor.edit_states[name].kind != "pending", f"an answer to {name}"
+        )
 
     async def pause(self) -> int:
         await self.press("space")
@@ -156,7 +159,7 @@ class Driven:
 
     async def save(self) -> Path:
         await self.press("ctrl+s")
-        path = self.training._path
+        path = self.training.link.path
         await self.until_told("Saved", path.name)
         return path
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from synthetic import STEPS_PER_EPOCH, begun, evaluated, steps
 
 from workbench.engine.events import CommandRejected, HyperparameterChanged
+from workbench.runtime.greeting import greeting
 from workbench.session.opening import Opened, read_either
 from workbench.session.preset import Preset
 from workbench.session.session import Session
 from workbench.ui.app import WorkbenchApp
+from workbench.ui.engine_link import EngineLink
 from workbench.ui.screens.training import TrainingScreen
 
 LAST = 400
@@ -21,11 +23,12 @@ EDITS = [
 ]
 
 
-class FedScreen(TrainingScreen):
-    """The training screen after 400 steps at 200 a second, with three edits and a refused one."""
+class FedLink(EngineLink):
+    """A run after 400 steps at 200 a second, with three edits and a refused one."""
 
-    def run_engine(self) -> None:  # type: ignore[override]
+    def start(self) -> None:  # type: ignore[override]
         monitor = self.monitor
+        monitor.record(greeting(), 0.0)
         monitor.record(begun(learning_rate=0.003, epochs=60), 0.0)
         monitor.record(evaluated(0), 0.0)
         for last in range(STEPS_PER_EPOCH, LAST + 1, STEPS_PER_EPOCH):
@@ -35,7 +38,6 @@ class FedScreen(TrainingScreen):
                 if edit.step == last:
                     monitor.record(edit, last / 200)
         monitor.record(CommandRejected(LAST, "batch_size", 1, "1: expected at least 2 with batch norm"), 2.0)
-        self.redraw()
 
 
 class FedApp(WorkbenchApp):
@@ -47,4 +49,5 @@ class FedApp(WorkbenchApp):
 
     def _train(self, opened: Opened) -> None:
         assert isinstance(opened.content, Preset)
-        self.push_screen(FedScreen(Session(preset=opened.content, seed=1), self._folder / "clouds-1.toml", None))
+        link = FedLink(Session(preset=opened.content, seed=1), self._folder / "clouds-1.toml", None)
+        self.push_screen(TrainingScreen(link))

@@ -13,6 +13,7 @@ from workbench.engine.events import Evaluated, StepsTaken
 from workbench.engine.history import History
 from workbench.engine.measurements import BatchNormStatistics, Histogram, LayerStatistics, Score
 from workbench.hyperparameters import Hyperparameters, assign
+from workbench.optim.usage import unused_because
 from workbench.protocol.reports import Begun, SeriesSent
 from workbench.spec import Value
 from workbench.ui.state.monitor import Monitor
@@ -22,20 +23,30 @@ STEPS_PER_EPOCH = 20  # with the default mini-batches of 64
 BINS = 40
 
 
-def hyperparameters(hidden: int = 2, **changes: Value) -> dict[str, Value]:
-    """Every live hyperparameter by name, as `Begun` has them; `changes` may be for one layer, as `keep_prob.2`."""
+def hyperparameters(hidden: int = 2, **changes: Value) -> Hyperparameters:
+    """Every live hyperparameter, as `Begun` has them; `changes` may be for one layer, as `keep_prob.2`."""
     h = dataclasses.replace(Hyperparameters(), keep_prob=(1.0,) * hidden)
     for name, value in changes.items():
         h = assign(h, name, value)
-    return {field.name: getattr(h, field.name) for field in dataclasses.fields(h)}
+    return h
 
 
-def begun(hidden: int = 2, step: int = 0, task: str = "classes", history: History | None = None, **changes: Value) -> Begun:
+def unused_rows(h: Hyperparameters, batch_norm: bool) -> dict[str, str]:
+    """What an engine says of hyperparameters that have no effect now."""
+    reasons = {field.name: unused_because(field.name, h, batch_norm) for field in dataclasses.fields(h)}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def begun(
+    hidden: int = 2, step: int = 0, task: str = "classes", history: History | None = None, batch_norm: bool = True,
+    **changes: Value,
+) -> Begun:  # fmt: skip
+    h = hyperparameters(hidden, **changes)
     sent = () if history is None else tuple(SeriesSent(name, each.tensor()) for name, each in history.series.items() if len(each))
     return Begun(
-        step=step, epoch=1 + step // STEPS_PER_EPOCH, hyperparameters=hyperparameters(hidden, **changes),
+        step=step, epoch=1 + step // STEPS_PER_EPOCH, hyperparameters=h,
         sizes=(8, *(6,) * hidden, 3), parameters=123, examples=(TRAIN_EXAMPLES, 400, 400), task=task, blas_threads=1,
-        history=sent,
+        history=sent, batch_norm=batch_norm, unused=unused_rows(h, batch_norm),
     )  # fmt: skip
 
 
@@ -74,19 +85,19 @@ def layer(number: int, last: int, step: int, batch_norm: bool) -> LayerStatistic
     )  # fmt: skip
 
 
-def evaluated(step: int, hidden: int = 2, batch_norm: bool = True, dev: bool = True) -> Evaluated:
+def evaluated(step: int, hidden: int = 2, batch_norm: bool = True, dev: bool = True, look: bool = False) -> Evaluated:
     cost = cost_at(step)
     return Evaluated(
         step=step, epoch=max(1, step // STEPS_PER_EPOCH), train=Score(cost, 0.7 * math.exp(-step / 90)),
         dev=Score(cost + 0.12, 0.7 * math.exp(-step / 90) + 0.025) if dev else None,
-        layers=tuple(layer(l, hidden + 1, step, batch_norm) for l in range(1, hidden + 2)),
+        layers=tuple(layer(l, hidden + 1, step, batch_norm) for l in range(1, hidden + 2)), look=look,
     )  # fmt: skip
 
 
 def trained(last: int = 400, hidden: int = 2, batch_norm: bool = True, **changes: Any) -> Monitor:
     """A monitor of a run that is in the middle of training after `last` steps: 200 a second, evaluated at each epoch."""
     monitor = Monitor()
-    monitor.record(begun(hidden, **changes), 0.0)
+    monitor.record(begun(hidden, batch_norm=batch_norm, **changes), 0.0)
     monitor.record(evaluated(0, hidden, batch_norm), 0.0)
     for end in range(STEPS_PER_EPOCH, last + 1, STEPS_PER_EPOCH):
         monitor.record(steps(end - STEPS_PER_EPOCH + 1, end), end / 200)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from driving import SIZE, Open, resize, settle
 from textual import events
+from textual.binding import Binding
 from textual.geometry import Size
 
 from workbench.run.replay import replay
@@ -29,9 +30,9 @@ async def test_from_the_library_to_an_edit_that_is_taken_while_it_trains(workben
         await it.until_phase(Phase.TRAINING)
         await it.until_trained(50)
         await it.press("e", *"0.003", "enter")
-        await it.until(lambda: it.monitor.hyperparameters["learning_rate"] == 0.003, "applied")
-        taken = it.monitor.rows["learning_rate"].step
-        assert it.monitor.rows["learning_rate"].kind == "applied"
+        await it.until(lambda: it.monitor.hyperparameters.learning_rate == 0.003, "applied")
+        taken = it.monitor.edit_states["learning_rate"].step
+        assert it.monitor.edit_states["learning_rate"].kind == "applied"
         assert taken >= 50
         await it.until_trained(taken + 50)
         assert it.monitor.phase is Phase.TRAINING
@@ -44,10 +45,10 @@ async def test_a_refused_edit_says_why_and_changes_nothing(workbench_app: Open, 
     async with workbench_app(presets / "clouds.toml") as it:
         await it.until_trained(5)
         await it.edit("batch_size", "1")
-        assert it.monitor.rows["batch_size"].kind == "refused"
-        assert it.monitor.hyperparameters["batch_size"] == 8
+        assert it.monitor.edit_states["batch_size"].kind == "refused"
+        assert it.monitor.hyperparameters.batch_size == 8
         await it.until_seen("✗ refused", "no variance")
-        assert it.monitor.entries == []
+        assert not it.monitor.happenings
         before = it.monitor.step
         await it.until_trained(before + 20)
 
@@ -80,8 +81,8 @@ async def test_edits_while_paused_are_taken_at_that_step(workbench_app: Open, pr
         step = await it.pause()
         await it.edit("l2", "0.01")
         await it.edit("keep_prob.2", "0.8")
-        assert [entry.step for entry in it.monitor.entries] == [step, step]
-        assert it.monitor.hyperparameters["keep_prob"] == (1.0, 0.8)
+        assert [each.step for each in it.monitor.happenings] == [step, step]
+        assert it.monitor.hyperparameters.keep_prob == (1.0, 0.8)
 
 
 # -- saving and coming back -----------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ async def test_a_saved_session_replays_identically(workbench_app: Open, presets:
         await it.edit("batch_size", "x2")
         await it.on("optimizer")
         await it.press("enter", "right", "right", "enter")
-        await it.until(lambda: it.monitor.hyperparameters["optimizer"] == "momentum", "momentum")
+        await it.until(lambda: it.monitor.hyperparameters.optimizer == "momentum", "momentum")
         taken = it.monitor.step
         await it.press("space")
         await it.until_trained(taken + 50)
@@ -125,9 +126,7 @@ async def test_quitting_saves_and_the_session_comes_back_where_it_stopped(workbe
         await it.until_phase(Phase.PAUSED)
         assert it.monitor.step == before.step
         assert it.monitor.hyperparameters == before.hyperparameters
-        assert [(entry.step, entry.name, entry.text) for entry in it.monitor.entries] == [
-            (entry.step, entry.name, entry.text) for entry in before.entries
-        ]
+        assert it.monitor.happenings == before.happenings
         curves = [monitor.history.series["cost"].curve() for monitor in (before, it.monitor)]
         assert curves[0].mean.tolist() == curves[1].mean.tolist()
         await it.until_seen("‖ paused", "0.01 → 0.02", "α 0.02")
@@ -207,8 +206,8 @@ async def test_a_killed_engine_is_said_and_r_goes_on_from_the_last_save(workbenc
         saved = it.monitor.step
         await it.press("space")
         await it.until_trained(saved + 50)
-        assert it.training._engine is not None
-        os.kill(it.training._engine.pid, signal.SIGKILL)
+        assert it.training.link._engine is not None
+        os.kill(it.training.link._engine.pid, signal.SIGKILL)
         await it.until_phase(Phase.LOST)
         await it.until_seen("✗ engine lost", "killed by signal 9", "Press r")
         await it.press("e", "5", "enter", "space", "s", "t", "z", "z")  # nothing of this can do harm
@@ -219,7 +218,7 @@ async def test_a_killed_engine_is_said_and_r_goes_on_from_the_last_save(workbenc
         await it.press("s")
         await it.until_phase(Phase.PAUSED)
         assert it.monitor.step == saved
-        assert [entry.name for entry in it.monitor.entries] == ["l2"]
+        assert [edit.name for edit in it.monitor.edits] == ["l2"]
         await it.press("space")
         await it.until_trained(saved + 20)
         await it.pause()
@@ -230,8 +229,8 @@ async def test_a_killed_engine_is_said_and_r_goes_on_from_the_last_save(workbenc
 async def test_an_engine_killed_before_any_save_starts_over_and_says_so(workbench_app: Open, presets: Path):
     async with workbench_app(presets / "clouds.toml") as it:
         await it.until_trained(5)
-        assert it.training._engine is not None
-        os.kill(it.training._engine.pid, signal.SIGKILL)
+        assert it.training.link._engine is not None
+        os.kill(it.training.link._engine.pid, signal.SIGKILL)
         await it.until_phase(Phase.LOST)
         await it.until_seen("nothing was saved")
         await it.press("r")
@@ -239,17 +238,17 @@ async def test_an_engine_killed_before_any_save_starts_over_and_says_so(workbenc
         await it.press("s")
         await it.until_phase(Phase.TRAINING)
         await it.until_trained(5)
-        assert it.monitor.entries == []
+        assert not it.monitor.happenings
 
 
 async def test_r_does_nothing_to_an_engine_that_is_well(workbench_app: Open, presets: Path):
     async with workbench_app(presets / "clouds.toml") as it:
         await it.until_trained(5)
-        engine = it.training._engine
+        engine = it.training.link._engine
         await it.press("r")
         before = it.monitor.step
         await it.until_trained(before + 20)
-        assert it.training._engine is engine
+        assert it.training.link._engine is engine
 
 
 @pytest.fixture
@@ -287,12 +286,12 @@ async def test_quitting_without_saving_takes_a_second_q(workbench_app: Open, pre
 async def test_the_offer_to_quit_without_saving_lapses(
     workbench_app: Open, presets: Path, impossible: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("workbench.ui.screens.engine.AGAIN_SECONDS", 2.0)
+    monkeypatch.setattr("workbench.ui.engine_link.AGAIN_SECONDS", 2.0)
     async with workbench_app(presets / "clouds.toml", folder=impossible) as it:
         await it.until_trained(5)
         await it.press("q")
         await it.until_told("Press q again")
-        await it.until(lambda: it.training._leaving is None, "the offer has lapsed")
+        await it.until(lambda: it.training.link._goal is None, "the offer has lapsed")
         impossible.parent.unlink()
         await it.press("q")
         await it.until_ended()
@@ -337,7 +336,7 @@ async def test_a_run_that_diverges_says_so_and_goes_on_after_an_edit(workbench_a
         await it.press("space")  # as it was, it diverges again
         await it.until(lambda: it.monitor.phase is Phase.DIVERGED, "diverged again")
         assert it.monitor.step == step
-        assert len(it.monitor.entries) == 1, "the same stop is told once"
+        assert len(it.monitor.happenings) == 1, "the same stop is told once"
         await it.edit("learning_rate", "1e-9")
         await it.press("space")
         await it.until_trained(step + 5)
@@ -417,8 +416,9 @@ async def test_the_palette_has_every_action(workbench_app: Open, presets: Path):
         commands = {command.title: command for command in it.app.get_system_commands(it.app.screen)}
         keys = {command.help for command in commands.values()}
         for binding in it.training.BINDINGS:
-            key = {"question_mark": "?"}.get(binding.key, binding.key_display or binding.key)  # type: ignore[union-attr]
-            assert key in keys or binding.action in ("quit_saving",), f"{key} {binding.action}"  # type: ignore[union-attr]
+            assert isinstance(binding, Binding)
+            key = {"question_mark": "?"}.get(binding.key, binding.key_display or binding.key)
+            assert key in keys or binding.id == "training.quit", f"{key} {binding.action}"
         assert "Quit" in commands
         await it.until_trained(5)
         for title, command in commands.items():

@@ -14,8 +14,9 @@ from driving import Bench, seen, settle
 from rich.text import Text
 from textual.pilot import Pilot
 
+from workbench.ui.state.drawing import Drawing, Line, Mark
 from workbench.ui.state.palette import Hue
-from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
+from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.histogram import histogram_lines
 
 SIZES = [(80, 20), (12, 4), (11, 4), (12, 3), (21, 3), (1, 1), (30, 5), (200, 60)]
@@ -62,7 +63,7 @@ async def test_any_curve_in_any_room(size: tuple[int, int]):
         for name, y in CURVES.items():
             for log in (False, True):
                 for joined in (True, False):
-                    drawing = Drawing((line(y, joined=joined),), (Mark(2.0, "λ 0.01"),), log, "nothing yet")
+                    drawing = Drawing((line(y, joined=joined),), (Mark(2.0, "λ 0.01"),), log, empty="nothing yet")
                     text = await drawn(chart, pilot, drawing)
                     lines = text.splitlines()
                     assert (len(lines[0]), len(lines)) == size, name

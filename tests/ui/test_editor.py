@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 from driving import Bench, press, seen, settle
-from synthetic import begun, steps, trained
+from synthetic import begun, steps, trained, unused_rows
 from textual.pilot import Pilot
 
 from workbench.engine.events import CommandRejected, HyperparameterChanged
 from workbench.hyperparameters import TABLE
+from workbench.protocol.reports import UnusedChanged
+from workbench.runtime.greeting import greeting
 from workbench.spec import Value
 from workbench.ui.panels.hyperparameters import HyperparameterPanel
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.widgets.editor import Editor, rows_for
 
 SIZE = (40, 36)
+LIVE = [spec for spec in TABLE.values() if spec.section == "training"]
 
 
 class Driven:
@@ -58,6 +61,7 @@ class Driven:
 async def driven(monitor: Monitor | None = None, size: tuple[int, int] = SIZE, **values: Value) -> AsyncIterator[Driven]:
     if monitor is None:
         monitor = Monitor()
+        monitor.record(greeting(), 0.0)
         monitor.record(begun(**values), 0.0)  # type: ignore[arg-type]
     app = Bench(HyperparameterPanel())
     async with app.run_test(size=size) as pilot:
@@ -246,13 +250,13 @@ async def test_the_formula_of_an_optimizer_stands_below():
 async def test_arrows_go_over_headings_and_stop_at_the_ends():
     async with driven() as it:
         visited = [it.editor.current]
-        for _ in rows_for(2):
+        for _ in rows_for(LIVE, 2):
             await it.press("down")
             visited.append(it.editor.current)
         assert "" not in visited
         assert visited[0] == "learning_rate"
-        assert len(set(visited)) == sum(bool(row.name) for row in rows_for(2))
-        for _ in rows_for(2):
+        assert len(set(visited)) == sum(bool(row.name) for row in rows_for(LIVE, 2))
+        for _ in rows_for(LIVE, 2):
             await it.press("up")
         assert it.editor.current == "learning_rate"
 
@@ -265,7 +269,7 @@ async def test_pages_and_ends_always_land_on_a_row_that_is_seen(height: int):
             assert it.editor.current
             assert "▸" in seen(it.app)
         await it.press("end")
-        assert it.editor.current == [row.name for row in rows_for(2)][-1]
+        assert it.editor.current == [row.name for row in rows_for(LIVE, 2)][-1]
 
 
 async def test_a_draft_is_left_by_moving_on():
@@ -381,6 +385,7 @@ async def test_rows_without_effect_are_marked_and_say_why():
         await it.on("beta1")
         assert "· not used by gradient_descent" in it.screen
         it.monitor.record(HyperparameterChanged(1, "optimizer", "gradient_descent", "momentum"), 1.0)
+        it.monitor.record(UnusedChanged(unused_rows(it.monitor.hyperparameters, batch_norm=True)), 1.0)
         await it.show()
         assert not it.row("beta1").endswith("·")
 

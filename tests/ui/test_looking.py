@@ -53,15 +53,15 @@ async def test_all_charts_show_the_same_part_of_the_run(workbench_app: Open, pre
         assert end == last
         assert end - first == pytest.approx(last / 4, abs=2)
         await it.press("left")
-        moved = it.training.view.span(last)
+        moved = it.training.charts.view.span(last)
         assert moved[1] < last
         assert moved[1] - moved[0] == end - first
         await it.press("full_stop")
-        assert it.training.view.span(last) == (last - 500, last)
+        assert it.training.charts.view.span(last) == (last - 500, last)
         await it.press("0")
-        assert it.training.view.span(last) == (0, last)
+        assert it.training.charts.view.span(last) == (0, last)
         await it.press("x")
-        assert it.training.view.axis is Axis.EPOCH
+        assert it.training.charts.view.axis is Axis.EPOCH
         await it.until_seen("epoch")
 
 
@@ -71,15 +71,15 @@ async def test_the_wheel_zooms_where_the_mouse_is_and_a_drag_chooses_a_part(work
         chart = it.training.query_one(FirstChart).query_one(Chart)
         await it.until(lambda: chart._span == (0, last), "drawn")
         await mouse(it, events.MouseScrollUp, chart, chart.size.width // 2)
-        await it.until(lambda: it.training.view.window is not None, "zoomed")
-        first, end = it.training.view.span(last)
+        await it.until(lambda: it.training.charts.view.window is not None, "zoomed")
+        first, end = it.training.charts.view.span(last)
         assert 0 < first < last / 2 < end < last
         await it.press("2", "0")
         await it.until(lambda: chart._span == (0, last), "drawn")
         await mouse(it, events.MouseDown, chart, 20)
         await mouse(it, events.MouseUp, chart, 40)
-        await it.until(lambda: it.training.view.window is not None, "a part is chosen")
-        left, right = it.training.view.span(last)
+        await it.until(lambda: it.training.charts.view.window is not None, "a part is chosen")
+        left, right = it.training.charts.view.span(last)
         assert right - left == pytest.approx(20 / (chart.columns - 1) * last, rel=0.02)
 
 
@@ -165,7 +165,7 @@ async def test_a_finding_leads_to_the_edit_it_suggests(workbench_app: Open, pres
         await it.press("enter")
         assert it.training.query_one(Editor).has_focus
         await it.press("enter")
-        await it.until(lambda: it.monitor.hyperparameters["learning_rate"] == panel._findings[at].value, "applied")
+        await it.until(lambda: it.monitor.hyperparameters.learning_rate == panel._findings[at].value, "applied")
 
 
 async def test_the_twin_makes_the_same_edits_without_batch_norm(workbench_app: Open, presets: Path):
@@ -178,7 +178,7 @@ async def test_the_twin_makes_the_same_edits_without_batch_norm(workbench_app: O
         await it.until(lambda: it.monitor.twin is not None and it.monitor.twin.finished is not None, "the twin is there")
         twin = it.monitor.twin
         assert twin.step == step
-        assert twin.hyperparameters["learning_rate"] == 0.02
+        assert twin.hyperparameters.learning_rate == 0.02
         assert all(layer.batchnorm is None for layer in twin.evaluated.layers)
         await it.until_seen("T without batch norm")
         await it.press("m")
@@ -188,8 +188,8 @@ async def test_the_twin_makes_the_same_edits_without_batch_norm(workbench_app: O
 async def test_the_layout_is_kept(workbench_app: Open, presets: Path, config_folder: Path):
     async with workbench_app(presets / RUN) as it:
         await it.press("y", "2")
-        await it.until(lambda: it.training.layout_name == "batch norm", "another layout")
-        assert it.training.arrangement.shown == {
+        await it.until(lambda: it.training.area.layout_name == "batch norm", "another layout")
+        assert it.training.area.arrangement.shown == {
             Slot.HYPERPARAMETERS, Slot.DIAGNOSIS, Slot.FIRST_CHART, Slot.UNITS,
         }  # fmt: skip
         await it.press("2", "x", "t", "greater_than_sign", "[", "q")
@@ -197,9 +197,9 @@ async def test_the_layout_is_kept(workbench_app: Open, presets: Path, config_fol
     assert (config_folder / "layout.toml").exists()
     async with workbench_app(presets / RUN) as it:
         screen = it.training
-        assert (screen.layout_name, screen.view.axis, screen.view.beta) == ("batch norm", Axis.EPOCH, 0.95)
+        assert (screen.area.layout_name, screen.charts.view.axis, screen.charts.view.beta) == ("batch norm", Axis.EPOCH, 0.95)
         assert screen.query_one(FirstChart).quantity == "error"
-        assert screen.laid_out().left == 41
+        assert screen.layout_now.left == 41
         await it.until(lambda: screen.query_one(UnitsPanel).is_on_screen, "its panels")
 
 

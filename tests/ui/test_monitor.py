@@ -16,7 +16,9 @@ from workbench.session.branch import Branch, Edit, Stop
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session
 from workbench.spec import Value
-from workbench.ui.state.monitor import Monitor, Phase, shown
+from workbench.ui.state.monitor import Monitor, Phase
+from workbench.ui.state.timeline import Made
+from workbench.ui.state.wording import shown
 
 FINISHED = Finished(400, 20, Score(0.1, 0.0), None, None)
 
@@ -111,39 +113,39 @@ def test_there_is_no_time_left_to_tell_while_it_stands(stop: Report):
 def test_an_edit_is_pending_until_it_is_applied_and_only_then_changes_the_value():
     monitor = after(begun(learning_rate=0.001), steps(1, 10))
     monitor.expect("learning_rate", 0.003)
-    assert monitor.rows["learning_rate"].kind == "pending"
-    assert monitor.hyperparameters["learning_rate"] == 0.001
+    assert monitor.edit_states["learning_rate"].kind == "pending"
+    assert monitor.hyperparameters.learning_rate == 0.001
     monitor.record(HyperparameterChanged(14, "learning_rate", 0.001, 0.003), 2.0)
-    assert (monitor.rows["learning_rate"].kind, monitor.rows["learning_rate"].step) == ("applied", 14)
-    assert monitor.hyperparameters["learning_rate"] == 0.003
-    assert (monitor.entries[-1].step, monitor.entries[-1].text) == (14, "0.001 → 0.003")
+    assert (monitor.edit_states["learning_rate"].kind, monitor.edit_states["learning_rate"].step) == ("applied", 14)
+    assert monitor.hyperparameters.learning_rate == 0.003
+    assert monitor.happenings == [Made(Edit(14, "learning_rate", 0.001, 0.003), 1)]
 
 
 def test_a_refused_edit_keeps_the_value_and_has_its_reason():
     monitor = after(begun(batch_size=64))
     monitor.expect("batch_size", 1)
     monitor.record(CommandRejected(7, "batch_size", 1, "a mini-batch of one has no variance"), 1.0)
-    assert monitor.rows["batch_size"].kind == "refused"
-    assert "no variance" in monitor.rows["batch_size"].note
-    assert monitor.hyperparameters["batch_size"] == 64
-    assert monitor.entries == []
+    assert monitor.edit_states["batch_size"].kind == "refused"
+    assert "no variance" in monitor.edit_states["batch_size"].note
+    assert monitor.hyperparameters.batch_size == 64
+    assert not monitor.happenings
 
 
 def test_an_edit_of_one_layer_leaves_the_others():
     monitor = after(begun(hidden=3), HyperparameterChanged(5, "keep_prob.2", 1.0, 0.8))
-    assert monitor.hyperparameters["keep_prob"] == (1.0, 0.8, 1.0)
+    assert monitor.hyperparameters.keep_prob == (1.0, 0.8, 1.0)
 
 
 def test_an_edit_without_effect_says_so_on_the_timeline():
     monitor = after(begun(), HyperparameterChanged(5, "beta2", 0.999, 0.99, "not used by momentum"))
-    assert monitor.entries[-1].text == "0.999 → 0.99 (not used by momentum)"
+    assert monitor.happenings == [Made(Edit(5, "beta2", 0.999, 0.99), 1, "not used by momentum")]
 
 
 def test_a_divergence_stops_the_run_and_stands_on_the_timeline_after_the_last_good_step():
     monitor = after(begun(), steps(1, 10), Diverged(11, "the cost is nan", (3,), 10), Paused(10))
     assert monitor.phase is Phase.DIVERGED
     assert "step 11" in monitor.trouble
-    assert (monitor.entries[-1].step, monitor.entries[-1].name) == (10, "guard")
+    assert monitor.happenings == [Stop(10, 0, "the cost is nan", (3,))]
 
 
 @pytest.mark.parametrize("stop", [Diverged(11, "the cost is nan", (3,), 10), FINISHED])
@@ -178,11 +180,11 @@ def test_a_session_begun_again_has_its_curves_and_its_timeline():
     )  # fmt: skip
     monitor = Monitor.of(session)
     monitor.record(begun(step=40, history=history), 0.0)
-    monitor.record(evaluated(40), 0.0)  # of the checkpoint; its point is in the history already
+    monitor.record(evaluated(40, look=True), 0.0)  # of the checkpoint; its point is in the history already
     monitor.record(Paused(40), 0.0)
     assert monitor.phase is Phase.PAUSED
     assert monitor.step == 40
-    assert [(entry.step, entry.name) for entry in monitor.entries] == [(10, "guard"), (20, "l2")]
+    assert monitor.happenings == [Stop(10, 0, "the cost is nan"), Made(Edit(20, "l2", 0.0, 0.01), 1)]
     assert len(monitor.history.series["cost"]) == 40
     assert len(monitor.history.series["train_cost"]) == 0
     assert not monitor.unsaved
@@ -199,16 +201,15 @@ def test_what_an_engine_begins_with_replaces_what_the_one_before_it_said():
 
 
 def test_what_would_be_lost_by_quitting():
-    monitor = after(begun(), steps(1, 10))
-    assert monitor.unsaved
-    monitor.record(Saved("x.toml", 10), 2.0)
-    assert not monitor.unsaved
-    monitor.record(HyperparameterChanged(10, "l2", 0.0, 0.1), 3.0)  # at the same step, after the save
-    assert monitor.unsaved
-    monitor.record(Saved("x.toml", 10), 4.0)
-    assert not monitor.unsaved
-    monitor.record(steps(11, 20), 5.0)
-    assert monitor.unsaved
+    monitor = Monitor()
+    later = [
+        (begun(), False), (steps(1, 10), True), (Saved("x.toml", 10), False),
+        (HyperparameterChanged(10, "l2", 0.0, 0.1), True),  # at the same step, after the save
+        (Saved("x.toml", 10), False), (steps(11, 20), True),
+    ]  # fmt: skip
+    for second, (report, unsaved) in enumerate(later):
+        monitor.record(report, float(second))
+        assert monitor.unsaved is unsaved
 
 
 def test_an_edit_before_the_first_step_would_be_lost_as_well():

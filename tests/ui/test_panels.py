@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import AsyncIterator
@@ -16,7 +17,8 @@ from textual.widgets import DataTable
 
 from workbench.engine.events import Diverged, Evaluated, Finished, HyperparameterChanged
 from workbench.engine.measurements import Score
-from workbench.protocol.reports import Paused, Resumed
+from workbench.protocol.reports import Paused, Report, Resumed
+from workbench.session.branch import Branch, Edit, Stop
 from workbench.ui.panels.curves import FirstChart, SecondChart, marks, numbers
 from workbench.ui.panels.diagnosis import DiagnosisPanel
 from workbench.ui.panels.layers import LayersPanel, compact
@@ -26,11 +28,11 @@ from workbench.ui.panels.status import StatusLine, duration
 from workbench.ui.panels.timeline import TimelinePanel
 from workbench.ui.panels.units import UnitsPanel
 from workbench.ui.state.chart_view import Axis, ChartView
-from workbench.ui.state.monitor import Entry, Monitor
+from workbench.ui.state.drawing import Mark
+from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.quantities import QUANTITIES
-from workbench.ui.widgets.chart import Mark
 
-P = TypeVar("P", Panel, StatusLine)
+P = TypeVar("P", bound=Panel | StatusLine)
 TINY = [(1, 1), (4, 2), (13, 5), (25, 8)]
 EVERY_PANEL = [FirstChart, SecondChart, LayersPanel, TimelinePanel, DiagnosisPanel, UnitsPanel, ModelPanel]
 
@@ -147,24 +149,27 @@ async def test_many_edits_leave_every_label_that_is_shown_whole():
         assert {"batch 11", "batch 110", "batch 260"} <= set(whole)
 
 
-def marked(*entries: Entry) -> tuple[Mark, ...]:
-    return marks(Monitor(entries=list(entries)))
+def marked(edits: tuple[Edit, ...] = (), stops: tuple[Stop, ...] = ()) -> tuple[Mark, ...]:
+    return marks(Monitor(branch=Branch(edits=edits, stops=stops, step=10)))
 
 
 def test_edits_of_one_step_share_a_mark():
-    both = marked(Entry(5, "l2", "0 → 0.01"), Entry(5, "optimizer", "adam → momentum"), Entry(9, "guard", "the cost is nan"))
+    edits = (Edit(5, "l2", 0.0, 0.01), Edit(5, "optimizer", "adam", "momentum"))
+    both = marked(edits, (Stop(9, 2, "the cost is nan"),))
     assert [(mark.x, mark.label) for mark in both] == [(5.0, "λ 0.01, optimizer momentum"), (9.0, "✗ guard")]
 
 
 def test_a_mark_says_a_thing_once_and_a_label_that_is_cut_says_so():
-    again = [Entry(5, "guard", "the cost is nan")] * 3 + [Entry(5, "learning_rate", "1e30 → 0.001")]
-    assert marked(*again)[0].label == "✗ guard, α 0.001"
-    (mark,) = marked(*again, Entry(5, "optimizer", "adam → momentum"))
+    stops, edits = (Stop(5, 0, "the cost is nan"),) * 3, (Edit(5, "learning_rate", 1e30, 0.001),)
+    assert marked(edits, stops)[0].label == "✗ guard, α 0.001"
+    (mark,) = marked((*edits, Edit(5, "optimizer", "adam", "momentum")), stops)
     assert mark.label.endswith("…")
 
 
 def test_a_mark_leaves_out_that_an_edit_has_no_effect():
-    assert marked(Entry(5, "beta2", "0.999 → 0.99 (not used by momentum)"))[0].label == "β₂ 0.99"
+    monitor = trained(40)
+    monitor.record(HyperparameterChanged(5, "beta2", 0.999, 0.99, "not used by momentum"), 2.0)
+    assert [mark.label for mark in marks(monitor) if mark.x == 5] == ["β₂ 0.99"]
 
 
 async def test_costs_that_are_not_finite_leave_the_curve_as_it_is():
@@ -422,7 +427,8 @@ async def test_a_long_reason_wraps():
 async def test_what_a_report_says_is_no_markup_and_no_escape():
     async with alone(TimelinePanel()) as (panel, pilot):
         monitor = trained(40)
-        monitor.entries.append(Entry(3, "[bold]x[/bold]", "[red]a\x1b[31m → \u202eb[/"))
+        edit = Edit(3, "[bold]x[/bold]", "[red]a\x1b[31m", "\u202eb[/")
+        monitor.branch = dataclasses.replace(monitor.branch, edits=(edit,))
         text = await shows(panel, pilot, monitor)
         assert "[bold]x[/bold]" in text
         assert "[red]a\\x1b[31m → \\u202eb[/" in text
@@ -459,12 +465,13 @@ async def test_the_status_before_a_speed_is_known():
 
 async def test_the_status_of_the_ends_of_a_run():
     score = Score(0.1, 0.0)
-    for reports, part in (
+    told: list[tuple[list[Report], str]] = [
         ([Paused(400)], "‖ paused"),
         ([Paused(400), Resumed(400)], "● training"),
         ([Finished(400, 20, score, score, score)], "✓ finished"),
         ([Diverged(401, "the cost is nan", (), 400)], "✗ stopped by the guard"),
-    ):
+    ]
+    for reports, part in told:
         monitor = trained(400)
         for report in reports:
             monitor.record(report, 2.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from rich.color import Color
+from rich.style import Style
 
 from workbench.ui.widgets.picture import NEGATIVE, NOTHING, POSITIVE, ZERO, diverging, grey, half_blocks, scaled, shades
 
@@ -12,9 +14,8 @@ def test_two_rows_of_pixels_are_one_of_characters():
     text = half_blocks(pixels)
     assert text.plain == "▀▀▀\n▀▀▀\n▀▀▀"
     first, last = text.spans[0].style, text.spans[-1].style
-    assert (first.color.triplet, first.bgcolor.triplet) == ((0, 1, 2), (9, 10, 11))
-    assert last.color.triplet == (42, 43, 44)
-    assert last.bgcolor is None, "an odd row has nothing below it"
+    assert first == Style(color=Color.from_rgb(0, 1, 2), bgcolor=Color.from_rgb(9, 10, 11))
+    assert last == Style(color=Color.from_rgb(42, 43, 44)), "an odd row has nothing below it"
 
 
 def test_grey_goes_from_black_to_white_and_says_what_is_not_finite():

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from driving import press, settle
-from fed import FedApp, FedScreen
+from fed import FedApp
 from textual.pilot import Pilot
 
 from workbench.engine.events import Diverged, Finished
 from workbench.engine.measurements import Score
 from workbench.protocol.reports import Paused
 from workbench.ui.app import WorkbenchApp
+from workbench.ui.screens.training import TrainingScreen
 from workbench.ui.widgets.editor import Editor
 
 SIZES = [(120, 40), (80, 24)]
@@ -35,14 +36,14 @@ def after(*keys: str, reports: tuple[object, ...] = (), at: str = "") -> Before:
     async def run(pilot: Pilot[Any]) -> None:
         await pilot.pause()
         screen = pilot.app.screen
-        if isinstance(screen, FedScreen):
+        if isinstance(screen, TrainingScreen):
             screen.redraw()  # an editor that knows no values takes no keys
             for report in reports:
                 screen.monitor.record(report, 2.0)  # type: ignore[arg-type]
             if at:
                 screen.query_one(Editor).go_to(at)
         await press(pilot, *keys)
-        if isinstance(screen, FedScreen):
+        if isinstance(screen, TrainingScreen):
             await settle(pilot)
             screen.redraw()
         await pilot.pause()

@@ -16,19 +16,10 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from workbench.files.errors import MOST_PROBLEMS, SaveError
-from workbench.ui.preferences.settings import (
-    MAX_BYTES,
-    InvalidKey,
-    Layout,
-    canonical_key,
-    config_folder,
-    example_keys,
-    keys_path,
-    layout_path,
-    read_keys,
-    read_layout,
-    write_layout,
-)
+from workbench.ui.preferences.files import MAX_BYTES, config_folder
+from workbench.ui.preferences.keys import InvalidKey, canonical_key, example_keys, keys_path, read_keys
+from workbench.ui.preferences.layout import Layout, layout_path, read_layout, write_layout
+from workbench.ui.state.chart_view import Axis
 
 KNOWN = {"training.save": "Save the session", "training.quit": "Quit", "chart.in": "Zoom in", "chart.out": ""}
 
@@ -57,9 +48,10 @@ def problems(path: Path, text: str) -> list[str]:
 def test_the_folder_is_the_platforms_unless_the_environment_names_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("WORKBENCH_CONFIG", str(tmp_path))
     assert (keys_path(), layout_path()) == (tmp_path / "keys.toml", tmp_path / "layout.toml")
-    for unset in (lambda: monkeypatch.setenv("WORKBENCH_CONFIG", ""), lambda: monkeypatch.delenv("WORKBENCH_CONFIG")):
-        unset()
-        assert config_folder() == platformdirs.user_config_path("workbench")
+    monkeypatch.setenv("WORKBENCH_CONFIG", "")
+    assert config_folder() == platformdirs.user_config_path("workbench")
+    monkeypatch.delenv("WORKBENCH_CONFIG")
+    assert config_folder() == platformdirs.user_config_path("workbench")
 
 
 def test_no_file_is_no_problem(path: Path):
@@ -275,7 +267,7 @@ async def test_textual_takes_the_keymap(path: Path):
 
 
 OTHER = Layout(
-    preset="batch norm", lower="γ and β", charts=("β", "µ"), left=24, split=80, x_axis="epoch", theme="nord", ewma_beta=0.0
+    name="batch norm", lower="γ and β", charts=("β", "µ"), left=24, split=80, x_axis=Axis.EPOCH, theme="nord", ewma_beta=0.0
 )
 
 
@@ -291,8 +283,8 @@ def test_a_layout_reads_back_as_it_was_written(tmp_path: Path, layout: Layout):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('preset = "pandas"', '\'pandas\': expected "panda", "batch norm", "diagnosis" or "minimal"'),
-        ("preset = []", '[]: expected "panda", "batch norm", "diagnosis" or "minimal"'),
+        ('name = "pandas"', '\'pandas\': expected "panda", "batch norm", "diagnosis" or "minimal"'),
+        ("name = []", '[]: expected "panda", "batch norm", "diagnosis" or "minimal"'),
         ('x_axis = "hours"', '\'hours\': expected "step", "epoch" or "seconds"'),
         ("left = 23", "23: expected a whole number from 24 to 80"),
         ("left = 81", "81: expected a whole number from 24 to 80"),
@@ -321,6 +313,14 @@ def test_a_bad_value_is_told_and_the_others_count(tmp_path: Path, line: str, tol
     assert found == (f"{path}: {field}: {told}",)
     expected = replace(Layout(), left=33, split=66, theme="nord")
     assert asdict(layout) == {**asdict(expected), field: getattr(Layout(), field)}
+
+
+def test_a_file_that_calls_the_layout_a_preset_is_still_read(tmp_path: Path):
+    path = tmp_path / "layout.toml"
+    path.write_text('preset = "diagnosis"\nleft = 40\n')
+    assert read_layout(path) == (Layout(name="diagnosis", left=40), ())
+    path.write_text('preset = "diagnosis"\nname = "minimal"\n')
+    assert read_layout(path) == (Layout(name="minimal"), (f"{path}: preset: unknown key",))
 
 
 def test_an_unknown_field_of_a_layout_is_told(tmp_path: Path):

@@ -33,7 +33,8 @@ async def test_small_sizes(presets: Path, sessions: Path, height: int):
             await press(pilot, key)
             lines = (await redrawn(pilot)).splitlines()
             assert (len(lines), len(lines[0])) == (height, width)
-        if pilot.app.screen.zoomed:
+        assert isinstance(pilot.app.screen, TrainingScreen)
+        if pilot.app.screen.area.zoomed:
             await press(pilot, "z")
         await resize(pilot, 120, 40)
         whole = ("1 Hyperparameters", "learning rate α 0.001")

@@ -14,6 +14,7 @@ from textual import on
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
+from workbench.ui.actions import ACTIONS, KeyNames
 from workbench.ui.messages import Chosen
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.screen import WorkbenchScreen
@@ -38,8 +39,7 @@ class WorkbenchApp(App[None]):
         self._ending = shutdown
         self._keeping = autosave_seconds, snapshot_bytes
         self._folder, self._opened = folder, opened
-        self.keys: dict[str, str] = {}
-        """The user's own keys, by the id of the binding."""
+        self.key_names = KeyNames()
 
     def on_mount(self) -> None:
         """The library, and on it what was named on the command line; told to end, the app ends as `q` does."""
@@ -54,14 +54,12 @@ class WorkbenchApp(App[None]):
 
     def _take_keys(self) -> None:
         """The keys of the user's own file, if there is one."""
-        from workbench.ui.preferences.settings import keys_path, read_keys
+        from workbench.ui.preferences.keys import keys_path, read_keys
 
         path = keys_path()
         if path.exists():
-            from workbench.ui.bindings import described
-
-            found = read_keys(path, described())
-            self.keys = found.keymap
+            found = read_keys(path, {action.id: action.about for action in ACTIONS.values()})
+            self.key_names = KeyNames(found.keymap)
             self.set_keymap(found.keymap)
             self._complain(found.problems)
 
@@ -75,7 +73,8 @@ class WorkbenchApp(App[None]):
 
     def _train(self, opened: Opened) -> None:
         from workbench.session.session import Session
-        from workbench.ui.preferences.settings import layout_path, read_layout
+        from workbench.ui.engine_link import EngineLink, Keeping
+        from workbench.ui.preferences.layout import layout_path, read_layout
         from workbench.ui.screens.training import TrainingScreen
 
         content = opened.content
@@ -83,12 +82,12 @@ class WorkbenchApp(App[None]):
         self._complain(problems)
         if layout.theme in self.available_themes:
             self.theme = layout.theme
+        keeping = Keeping(*self._keeping)
         if isinstance(content, Session):
-            screen = TrainingScreen(content, opened.path, opened.path, *self._keeping, layout)
+            link = EngineLink(content, opened.path, opened.path, keeping)
         else:
-            session = Session(preset=content, seed=1)
-            screen = TrainingScreen(session, self._new_path(content.name), None, *self._keeping, layout)
-        self.call_next(self.push_screen, screen)  # once the theme's colours are known
+            link = EngineLink(Session(preset=content, seed=1), self._new_path(content.name), None, keeping)
+        self.call_next(self.push_screen, TrainingScreen(link, layout))  # once the theme's colours are known
 
     def _new_path(self, preset_name: str) -> Path:
         from workbench.files.errors import InputError

@@ -7,27 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:  # the first frame does not wait for what these import
-    from workbench.protocol.reports import Report
     from workbench.session.opening import Opened
     from workbench.spec import Value
-
-
-class Reported(Message):
-    """The engine reported something."""
-
-    def __init__(self, report: Report) -> None:
-        """`report` as it came over the wire."""
-        super().__init__()
-        self.report = report
-
-
-class EngineLost(Message):
-    """The engine process ended without being told to."""
-
-    def __init__(self, reason: str) -> None:
-        """`reason` in one line."""
-        super().__init__()
-        self.reason = reason
 
 
 class Edited(Message):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
@@ -14,20 +15,18 @@ from textual.widgets import Footer, Static, Tree
 from textual.widgets.tree import TreeNode
 
 from workbench.files.text import clean
-from workbench.protocol.requests import Delete, Describe, Rename, Switch
+from workbench.protocol.requests import Delete, Describe, Rename, Request
 from workbench.session.branch import Branch
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.dialogs.prompt import PromptScreen
-from workbench.ui.screens.screen import SettlingScreen
-from workbench.ui.state.monitor import Monitor, shown, symbol
+from workbench.ui.settling import SettlingScreen
+from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.palette import branch_hue, branch_marker, style
-
-if TYPE_CHECKING:
-    from workbench.ui.screens.travel import TravelScreen
+from workbench.ui.state.wording import shown, symbol
 
 
-class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
-    """The tree on the left, the chosen branch on the right."""
+class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
+    """The tree on the left, the chosen branch on the right; dismissed with the branch to switch to, or an empty text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "switch", "Switch to it", priority=True),
@@ -35,19 +34,15 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
         Binding("m", "rename", "Rename"),
         Binding("n", "note", "Note"),
         Binding("d", "delete", "Delete"),
-        Binding("escape,q,v", "dismiss", "Close", key_display="esc"),
+        Binding("escape,q,v", "dismiss('')", "Close", key_display="esc"),
     ]
 
-    def __init__(self, below: TravelScreen) -> None:
-        """The branches of the run on the screen `below`."""
+    def __init__(self, monitor: Monitor, send: Callable[[Request], object]) -> None:
+        """The branches of what `monitor` watches; what is to be done with one is sent."""
         super().__init__()
-        self._below = below
+        self._monitor, self._send = monitor, send
         self._told: object = None
         self._branch_nodes: dict[str | None, TreeNode[str]] = {}
-
-    @property
-    def _monitor(self) -> Monitor:
-        return self._below.monitor
 
     def compose(self) -> ComposeResult:
         """Tree, description, keys."""
@@ -71,7 +66,7 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
     def _refresh(self) -> None:
         monitor = self._monitor
         tree: Tree[str] = self.query_one(Tree)
-        told = (tuple(monitor.branches.values()), monitor.current, monitor.compared)
+        told = (tuple(monitor.others.values()), monitor.current, monitor.compared)
         if told == self._told:
             self._branch_nodes[monitor.current].set_label(self._label(monitor.branches[monitor.current]))
             return
@@ -96,11 +91,10 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
             number = list(monitor.branches).index(branch.name)
             text.append(f"{branch_marker(number)} ", style(branch_hue(number), self.app.current_theme.dark))
         text.append(clean(branch.name, 30))
-        text.append(f"  step {monitor.step if here else branch.step:,}", "dim")
-        best = monitor.best if here else branch.best
-        if best is not None:
-            text.append(f"  best dev {best.cost:.4g}", "dim")
-        own = [edit for edit in (monitor.edits if here else branch.edits) if edit.step >= branch.fork][-2:]
+        text.append(f"  step {branch.step:,}", "dim")
+        if branch.best is not None:
+            text.append(f"  best dev {branch.best.cost:.4g}", "dim")
+        own = [edit for edit in branch.edits if edit.step >= branch.fork][-2:]
         if own:
             text.append("  " + ", ".join(f"{symbol(edit.name)} {shown(edit.new)}" for edit in own), "italic")
         return text
@@ -125,7 +119,7 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
         text.append("where you are\n" if here else "")
         if branch.parent is not None:
             text.append(f"left {clean(branch.parent, 60)} after step {branch.fork:,}\n")
-        text.append(f"step {monitor.step if here else branch.step:,}\n")
+        text.append(f"step {branch.step:,}\n")
         if branch.result is not None:
             for name in ("train", "dev", "test"):
                 score = getattr(branch.result, name)
@@ -134,11 +128,10 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
         if branch.note:
             text.append(f"\n{clean(branch.note, 500)}\n", "italic")
         text.append("\nEdits\n", "bold")
-        edits = monitor.edits if here else branch.edits
-        for edit in edits[-30:]:
+        for edit in branch.edits[-30:]:
             shared = "dim" if edit.step < branch.fork else ""
             text.append(f"{edit.step:>8,}  {clean(symbol(edit.name), 20)} {shown(edit.old)} → {shown(edit.new)}\n", shared)
-        if not edits:
+        if not branch.edits:
             text.append("none\n", "dim")
         self.query_one("#branch", Static).update(text)
 
@@ -147,17 +140,13 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
     def action_switch(self) -> None:
         """Go to the tip of the chosen branch."""
         if self._chosen is not None:
-            if self._chosen.name != self._monitor.current:
-                self._below.send(Switch(self._chosen.name))
-            self.dismiss()
+            self.dismiss(self._chosen.name if self._chosen.name != self._monitor.current else "")
 
     def action_compare(self) -> None:
         """Draw the chosen branch beside the current one, or no more."""
         branch, monitor = self._chosen, self._monitor
         if branch is not None and branch.name != monitor.current:
-            others = tuple(name for name in monitor.compared if name != branch.name)
-            monitor.compared = others if branch.name in monitor.compared else (*others, branch.name)
-            monitor.revision += 1
+            monitor.compare(branch.name)
             self._refresh()
 
     def action_rename(self) -> None:
@@ -167,7 +156,7 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
 
             def typed(name: str | None) -> None:
                 if name:
-                    self._below.send(Rename(branch.name, name))
+                    self._send(Rename(branch.name, name))
 
             self.app.push_screen(PromptScreen("Rename", f"Another name for {clean(branch.name, 60)}:", branch.name, 60), typed)
 
@@ -178,7 +167,7 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
 
             def typed(note: str | None) -> None:
                 if note is not None:
-                    self._below.send(Describe(branch.name, note))
+                    self._send(Describe(branch.name, note))
 
             self.app.push_screen(PromptScreen("Note", f"About {clean(branch.name, 60)}:", branch.note), typed)
 
@@ -195,7 +184,7 @@ class BranchesScreen(ModalScreen[None], SettlingScreen[None]):
 
         def chosen(answer: str | None) -> None:
             if answer == "delete":
-                self._below.send(Delete(branch.name))
+                self._send(Delete(branch.name))
 
         answers = (Answer("", "k", "keep it"), Answer("delete", "d", "delete it"))
         self.app.push_screen(ChoiceScreen("Delete a branch", text, answers), chosen)

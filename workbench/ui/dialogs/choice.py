@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from workbench.ui.screens.screen import SettlingScreen
+from workbench.ui.settling import SettlingScreen
 
 
 @dataclass(frozen=True, slots=True)

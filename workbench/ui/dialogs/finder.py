@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from rich.text import Text
@@ -18,16 +18,15 @@ from workbench.engine.rate_finder import BETA
 from workbench.files.text import clean
 from workbench.hyperparameters import TABLE
 from workbench.nn.ewma import smooth
-from workbench.protocol.reports import RateFound, RateTried, Refused, Report
+from workbench.protocol.reports import Exported, RateFound, RateTried, Refused, Report
 from workbench.protocol.requests import Adopt, FindRate
+from workbench.runtime.forks import find_rate
 from workbench.spec import InvalidValue
-from workbench.ui.dialogs.fork import ForkScreen
-from workbench.ui.state.monitor import shown
+from workbench.ui.dialogs.fork import Departure, ForkScreen
+from workbench.ui.state.drawing import Drawing, Line, Mark
 from workbench.ui.state.palette import Hue
-from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
-
-if TYPE_CHECKING:
-    from workbench.ui.screens.travel import TravelScreen
+from workbench.ui.state.wording import shown
+from workbench.ui.widgets.chart import Chart
 
 LOW, HIGH, STEPS = "1e-6", "1", "150"
 HOW = "α rises from the first value to the second over so many steps, in a copy of the run. Enter begins."
@@ -43,9 +42,8 @@ class FinderScreen(ForkScreen):
         Binding("escape", "dismiss(None)", "Drop it", key_display="esc"),
     ]
 
-    def __init__(self, below: TravelScreen, step: int | None) -> None:
-        """Try from where the run of `below` stands, or from an earlier step."""
-        super().__init__(below, step)
+    def __init__(self, departure: Departure) -> None:
+        super().__init__(departure)
         self._request = FindRate(0.0, 0.0, 0)
         self._rates: list[float] = []
         self._costs: list[float] = []
@@ -94,18 +92,17 @@ class FinderScreen(ForkScreen):
     def _say(self, text: str) -> None:
         self.query_one("#finder-how", Static).update(Text(clean(text, 400)))
 
-    def begin(self) -> None:
+    def begin(self, origin: Exported) -> None:
         """Try the rates."""
-        self._try()
+        self._try(origin)
 
     def fail(self, reason: str) -> None:
         """There is nowhere to try them."""
         self._say(f"✗ {reason}")
 
     @work(exclusive=True, exit_on_error=False)
-    async def _try(self) -> None:
-        assert self.room is not None
-        await self.room.find_rate(self._request, self._heard)
+    async def _try(self, origin: Exported) -> None:
+        await find_rate(origin, self._request, self._heard)
 
     def _heard(self, report: Report) -> None:
         match report:

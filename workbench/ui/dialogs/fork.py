@@ -1,63 +1,67 @@
-"""What the screens that fork a run have in common: a place to fork from, written down by the run's own engine."""
+"""What the dialogs that fork a run have in common: a place to fork from, written down by the run's own engine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
+from textual import work
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from workbench.protocol.reports import Exported, Report, SaveFailed
-from workbench.protocol.requests import Adopt, Export
-from workbench.runtime.forks import Forks
-from workbench.spec import Value
-from workbench.ui.screens.screen import SettlingScreen
+from workbench.hyperparameters import Hyperparameters
+from workbench.protocol.reports import Exported
+from workbench.protocol.requests import Adopt
+from workbench.ui.settling import SettlingScreen
 
-if TYPE_CHECKING:
-    from workbench.ui.screens.travel import TravelScreen
+
+class CannotDepart(Exception):
+    """A place of the run could not be written down; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where forks begin: a run that may go on until they do, or an earlier step of it.
+
+    Attributes:
+        step: after which step that is, as of now.
+        hyperparameters: what is in force there, as of now.
+        export: has the place written down. Raises `CannotDepart`.
+    """
+
+    step: Callable[[], int]
+    hyperparameters: Callable[[], Hyperparameters]
+    export: Callable[[], Awaitable[Exported]]
 
 
 class ForkScreen(ModalScreen[Adopt | None], SettlingScreen[Adopt | None]):
-    """Forks from where the run of the screen below stands, or from an earlier step; returns what is adopted."""
+    """Forks from a departure; dismissed with what is adopted."""
 
-    def __init__(self, below: TravelScreen, step: int | None) -> None:
-        """`step` is None for where the run stands."""
+    def __init__(self, departure: Departure) -> None:
         super().__init__()
-        self.below, self.step = below, step
-        self.room: Forks | None = None
+        self.departure = departure
         self.origin: Exported | None = None
-
-    @property
-    def values(self) -> dict[str, Value]:
-        """The hyperparameters in force there."""
-        return self.below.monitor.hyperparameters if self.step is None else self.below.hyperparameters_at(self.step)
+        """The place, once it is written down."""
 
     def depart(self) -> None:
         """Have the place written down; `begin` or `fail` comes next."""
-        self.room = Forks()
         for each in self.query(Input):
             each.disabled = True
-        self.below.send(Export(str(self.room.path), -1 if self.step is None else self.step))
+        self._depart()
 
-    def heard(self, report: Report) -> None:
-        """Told everything that the run's engine reports, of which little is meant for this."""
-        if self.room is None or not isinstance(report, (Exported, SaveFailed)) or report.path != str(self.room.path):
-            return
-        if isinstance(report, SaveFailed):
-            self.fail(report.reason)
+    @work(exclusive=True, group="departure", exit_on_error=False)
+    async def _depart(self) -> None:
+        try:
+            self.origin = await self.departure.export()
+        except CannotDepart as error:
+            self.fail(str(error))
         else:
-            self.origin = report
-            self.begin()
+            self.begin(self.origin)
 
-    def begin(self) -> None:
+    def begin(self, origin: Exported) -> None:
         """Start the forks: the place is written down."""
         raise NotImplementedError
 
     def fail(self, reason: str) -> None:
         """Say that the place could not be written down."""
         raise NotImplementedError
-
-    def on_unmount(self) -> None:
-        """Leave no files."""
-        if self.room is not None:
-            self.room.close()

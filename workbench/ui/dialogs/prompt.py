@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from workbench.ui.screens.screen import SettlingScreen
+from workbench.ui.settling import SettlingScreen
 
 
 class PromptScreen(ModalScreen[str | None], SettlingScreen[str | None]):

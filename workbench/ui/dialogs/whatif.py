@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,17 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import DataTable, Footer, Input, Static
 
 from workbench.files.text import clean
-from workbench.protocol.reports import Report
+from workbench.hyperparameters import get
+from workbench.protocol.reports import Exported, Report
 from workbench.protocol.requests import Adopt
-from workbench.spec import Value
-from workbench.ui.dialogs.fork import ForkScreen
+from workbench.runtime.forks import train
+from workbench.ui.dialogs.fork import Departure, ForkScreen
 from workbench.ui.state.comparison import CannotFork, Changes, Fork, difference, gap_curve, parse_forks
-from workbench.ui.state.monitor import shown, symbol
+from workbench.ui.state.drawing import Drawing, Line
 from workbench.ui.state.palette import branch_hue, branch_marker, style
 from workbench.ui.state.quantities import lettered
-from workbench.ui.widgets.chart import Chart, Drawing, Line
-
-if TYPE_CHECKING:
-    from workbench.ui.screens.travel import TravelScreen
+from workbench.ui.state.wording import shown, symbol
+from workbench.ui.widgets.chart import Chart
 
 STEPS = 200
 BETA = 0.9
@@ -43,10 +42,9 @@ class WhatIfScreen(ForkScreen):
         Binding("escape", "dismiss(None)", "Drop all", key_display="esc"),
     ]
 
-    def __init__(self, below: TravelScreen, step: int | None) -> None:
-        """Fork from where the run of `below` stands, or from an earlier step."""
-        super().__init__(below, step)
-        self._values = self.values
+    def __init__(self, departure: Departure) -> None:
+        super().__init__(departure)
+        self._values = departure.hyperparameters()
         self._forks: list[Fork] = []
         self._baseline = 0
         self._steps = STEPS
@@ -55,8 +53,7 @@ class WhatIfScreen(ForkScreen):
     def compose(self) -> ComposeResult:
         """The line, the charts, the table."""
         with Vertical(id="whatif") as box:
-            at = self.below.monitor.step if self.step is None else self.step
-            box.border_title = f"What if … from step {at:,}"
+            box.border_title = f"What if … from step {self.departure.step():,}"
             yield Static(Text(HOW), id="whatif-how")
             with Horizontal(id="whatif-form"):
                 yield Input(SUGGESTION, id="whatif-forks", max_length=2000)
@@ -82,7 +79,7 @@ class WhatIfScreen(ForkScreen):
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
-        self._values = self.values  # it may have gone on since
+        self._values = self.departure.hyperparameters()  # it may have gone on since
         try:
             forks = parse_forks(self.query_one("#whatif-forks", Input).value, self._values)
             steps = self.query_one("#whatif-steps", Input).value
@@ -107,24 +104,21 @@ class WhatIfScreen(ForkScreen):
 
     def _differing(self, changes: Changes) -> Changes:
         """The changes that change something."""
-        return tuple(each for each in changes if _value_of(self._values, each.name) != each.value)
+        return tuple(each for each in changes if get(self._values, each.name) != each.value)
 
-    def begin(self) -> None:
+    def begin(self, origin: Exported) -> None:
         """Train the forks."""
-        assert self.origin is not None
-        self.query_one("#whatif").border_title = f"What if … from step {self.origin.step:,}"
-        self._train()
+        self.query_one("#whatif").border_title = f"What if … from step {origin.step:,}"
+        self._train(origin)
 
     def fail(self, reason: str) -> None:
         """There is nowhere to fork from."""
         self._say(f"✗ {reason}")
 
     @work(exclusive=True, exit_on_error=False)
-    async def _train(self) -> None:
-        assert self.room is not None
-        assert self.origin is not None
+    async def _train(self, origin: Exported) -> None:
         changes = [self._differing(fork.changes) for fork in self._forks]
-        await self.room.train(changes, self.origin.step + self._steps, self._heard)
+        await train(origin, changes, origin.step + self._steps, self._heard)
 
     def _heard(self, number: int, report: Report) -> None:
         self._forks[number].record(report)
@@ -203,9 +197,3 @@ def _lines(start: int, values: NDArray[np.float64], number: int) -> tuple[Line, 
         return ()
     keep = np.unique(np.linspace(0, len(values) - 1, 200).astype(int))
     return lettered((start + 1 + keep).astype(float), values[keep], number, max(1, len(keep) // 5))
-
-
-def _value_of(values: dict[str, Value], name: str) -> Value:
-    base, dot, layer = name.partition(".")
-    value = values[base]
-    return value[int(layer) - 1] if dot and isinstance(value, tuple) else value

@@ -7,16 +7,23 @@ from typing import ClassVar
 
 import numpy as np
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from workbench.engine.commands import Planned
 from workbench.files.text import clean
+from workbench.session.branch import Note, Stop
+from workbench.ui.actions import CHART, bindings
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.chart_view import Axis, ChartView
-from workbench.ui.state.monitor import GUARD, NOTE, Entry, Monitor, symbol
+from workbench.ui.state.drawing import Drawing, Line, Mark
+from workbench.ui.state.layout import Slot
+from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.quantities import QUANTITIES, Floats, Frame, Plot, Quantity
-from workbench.ui.widgets.chart import Chart, Drawing, Line, Mark
+from workbench.ui.state.timeline import Happening, Made
+from workbench.ui.state.wording import shown, symbol
+from workbench.ui.widgets.chart import Chart
 
 LONGEST_LABEL = 28
 SETTLED = 0.95
@@ -30,8 +37,8 @@ def marks(monitor: Monitor) -> tuple[Mark, ...]:
     texts: dict[int, list[str]] = {}
     if monitor.cursor is not None:
         texts[monitor.cursor] = [f"◂▸ {monitor.cursor:,}"]
-    for entry in monitor.entries:
-        texts.setdefault(entry.step, []).append(_label(entry))
+    for each in monitor.happenings:
+        texts.setdefault(each.step, []).append(_label(each))
     best = monitor.best
     if best is not None and 0 < best.step < SETTLED * monitor.step:
         texts.setdefault(best.step, []).append("★ best dev")
@@ -39,41 +46,37 @@ def marks(monitor: Monitor) -> tuple[Mark, ...]:
     return tuple(Mark(float(step), clean(labels[step], LONGEST_LABEL)) for step in sorted(labels))
 
 
-def _label(entry: Entry) -> str:
-    if entry.name == GUARD:
-        return "✗ guard"
-    if entry.name == NOTE:
-        return f"✎ {entry.text}"
-    new = entry.text.rpartition("→ ")[2].split(" (")[0]
-    return f"{symbol(entry.name)} {new}"
+def _label(what: Happening) -> str:
+    match what:
+        case Made(edit=edit):
+            return f"{symbol(edit.name)} {shown(edit.new)}"
+        case Planned(name=name, value=value):
+            return f"{symbol(name)} {shown(value)}"
+        case Stop():
+            return "✗ guard"
+        case Note(text=text):
+            return f"✎ {text}"
 
 
 class ChartPanel(Panel):
     """A chart of one quantity. Zoom, pan and axis are asked for by messages: all charts are to show the same steps."""
 
-    NUMBER: ClassVar[int]
     SHOWN: ClassVar[str]
     """The quantity it shows at first."""
     HELP = (
-        "← → move along the run, + - zoom, 0 shows all of it and . its last 500 steps; the wheel zooms where the mouse is, with "
-        "shift it moves, and dragging chooses a part. c chooses what is shown, t goes to the next, x lets the axis count "
-        "steps, epochs or seconds of training, l makes it logarithmic. r reads all charts at one step. p saves the picture as "
-        "SVG and its numbers as CSV.\n"
+        "{chart.back} {chart.on} move along the run, {chart.in} {chart.out} zoom, {chart.all} shows all of it and "
+        "{chart.recent} its last 500 steps; the wheel zooms where the mouse is, with shift it moves, and dragging chooses a "
+        "part. {view.quantity} chooses what is shown, {view.next_quantity} goes to the next, {view.axis} lets the axis count "
+        "steps, epochs or seconds of training, {chart.log} makes it logarithmic. {travel.rewind} reads all charts at one "
+        "step. {chart.export} saves the picture as SVG and its numbers as CSV.\n"
         "· is every value, from least to greatest where a column holds several steps, so a spike of one step is seen at every "
-        "zoom; ━ is the exponentially weighted average v = βv + (1-β)θ over about the last 1/(1-β) steps. Divided by 1 - Πβ it "
-        "does not start from 0; without this correction (b) it is biased at first. [ and ] change β. Vertical lines are edits, "
-        "notes, stops of the guard and the best dev cost; a ✗ at the bottom is a value that was not finite."
+        "zoom; ━ is the exponentially weighted average v = βv + (1-β)θ over about the last 1/(1-β) steps. Divided by 1 - Πβ "
+        "it does not start from 0; without this correction ({view.correction}) it is biased at first. {view.beta_down} and "
+        "{view.beta_up} change β. Vertical lines are edits, notes, stops of the guard and the best dev cost; a ✗ at the "
+        "bottom is a value that was not finite."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "pan(-0.25)", "Back", show=False, id="chart.back"),
-        Binding("right", "pan(0.25)", "On", show=False, id="chart.on"),
-        Binding("plus,equals_sign", "zoom(0.5)", "Zoom in", show=False, key_display="+", id="chart.in"),
-        Binding("minus", "zoom(2)", "Zoom out", show=False, id="chart.out"),
-        Binding("0", "all", "All of the run", show=False, id="chart.all"),
-        Binding("full_stop", "recent", "The last 500 steps", show=False, key_display=".", id="chart.recent"),
-        Binding("l", "log", "Logarithmic axis", show=False, id="chart.log"),
-        Binding("p", "export", "Save as SVG and CSV", show=False, id="chart.export"),
-    ]
+    ACTIONS = CHART
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(CHART)]
 
     class Viewed(Message):
         """Another part of the run is to be seen, in all charts."""
@@ -93,15 +96,16 @@ class ChartPanel(Panel):
     log_axis: reactive[bool] = reactive(False)
     view: reactive[ChartView] = reactive(ChartView())
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart = Chart()
         self._monitor: Monitor | None = None
         self.set_reactive(ChartPanel.quantity, self.SHOWN)
         self.set_reactive(ChartPanel.log_axis, QUANTITIES[self.SHOWN].log)
 
     def compose(self) -> ComposeResult:
         """One chart."""
-        yield Chart()
+        yield self.chart
 
     def on_mount(self) -> None:
         """Say on the border what is drawn."""
@@ -119,7 +123,7 @@ class ChartPanel(Panel):
         first, last = view.span(self._reach)
         part = "" if view.window is None else f" · steps {first:,} to {last:,}"
         part += "" if view.axis is Axis.STEP else f" by {view.axis}"
-        self.border_title = f"{self.NUMBER} {quantity.title}{unit}{' log' if self.log_axis else ''}{part}"
+        self.border_title = self.titled(f"{quantity.title}{unit}{' log' if self.log_axis else ''}{part}")
         self.border_subtitle = plot.legend if plot is not None else ""
 
     def watch_quantity(self) -> None:
@@ -142,7 +146,7 @@ class ChartPanel(Panel):
     def show(self, monitor: Monitor) -> None:
         """Draw the quantity as it is now."""
         self._monitor = monitor
-        chart = self.query_one(Chart)
+        chart = self.chart
         if not monitor.step and not monitor.history.last:
             self._describe(None)
             chart.draw(Drawing(empty=WAITING))
@@ -235,16 +239,14 @@ class ChartPanel(Panel):
 class FirstChart(ChartPanel):
     """The upper one."""
 
-    TITLE = "2 Cost"
-    NUMBER = 2
+    SLOT = Slot.FIRST_CHART
     SHOWN = "cost"
 
 
 class SecondChart(ChartPanel):
     """The lower one."""
 
-    TITLE = "3 Error"
-    NUMBER = 3
+    SLOT = Slot.SECOND_CHART
     SHOWN = "error"
 
 

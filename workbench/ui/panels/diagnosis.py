@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -13,10 +11,12 @@ from textual.widgets.option_list import Option
 from workbench.engine.diagnosis import diagnose
 from workbench.engine.findings import Facts, Finding, Level
 from workbench.files.text import clean
-from workbench.hyperparameters import Hyperparameters
+from workbench.protocol.reports import Begun
 from workbench.ui.messages import Suggested
 from workbench.ui.panels.panel import Panel
-from workbench.ui.state.monitor import Monitor, shown, symbol
+from workbench.ui.state.layout import Slot
+from workbench.ui.state.monitor import Monitor
+from workbench.ui.state.wording import shown, symbol
 
 SIGNS = {Level.GOOD: "✓", Level.NOTE: "·", Level.WARNING: "!", Level.BAD: "✗"}
 STYLES = {Level.GOOD: "", Level.NOTE: "", Level.WARNING: "bold", Level.BAD: "bold reverse"}
@@ -26,7 +26,7 @@ TOO_EARLY = "No evaluation yet: nothing can be said."
 class DiagnosisPanel(Panel):
     """Findings, each with its numbers. Enter goes to the hyperparameter that one suggests."""
 
-    TITLE = "6 Diagnosis"
+    SLOT = Slot.DIAGNOSIS
     HELP = (
         "Bias is the train error above the Bayes error, the least that anybody could reach, which you set among the "
         "hyperparameters (Bayes); variance is the dev error above the train error. The basic recipe: against bias a bigger "
@@ -37,8 +37,8 @@ class DiagnosisPanel(Panel):
         "carries its numbers; Enter on one that suggests an edit goes there, with the value typed in."
     )
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._judged: tuple[object, ...] | None = None
         self._findings: tuple[Finding, ...] = ()
 
@@ -50,11 +50,11 @@ class DiagnosisPanel(Panel):
         """Judge anew where there was an evaluation, or an edit."""
         if monitor.begun is None or monitor.evaluated is None:
             return
-        judged = (monitor.evaluated.step, monitor.current, len(monitor.edits), tuple(monitor.hyperparameters.values()))
+        judged = (monitor.evaluated.step, monitor.current, len(monitor.edits), monitor.hyperparameters)
         if judged == self._judged:
             return
         self._judged = judged
-        findings = diagnose(_facts(monitor))
+        findings = diagnose(_facts(monitor, monitor.begun))
         self.border_subtitle = f"after step {monitor.evaluated.step:,}"
         if findings == self._findings:
             return
@@ -75,13 +75,10 @@ class DiagnosisPanel(Panel):
             self.notify(f"No edit of a running run mends this: {clean(finding.advice, 300)}", markup=False)
 
 
-def _facts(monitor: Monitor) -> Facts:
-    assert monitor.begun is not None
-    h = Hyperparameters(**cast(dict[str, Any], monitor.hyperparameters))
-    batch_norm = monitor.evaluated is not None and any(layer.batchnorm is not None for layer in monitor.evaluated.layers)
+def _facts(monitor: Monitor, begun: Begun) -> Facts:
     return Facts(
-        step=monitor.step, task=monitor.begun.task, hyperparameters=h, batch_norm=batch_norm,
-        history=monitor.history, evaluated=monitor.evaluated, bayes_error=h.bayes_error,
+        step=monitor.step, task=begun.task, hyperparameters=monitor.hyperparameters, batch_norm=begun.batch_norm,
+        history=monitor.history, evaluated=monitor.evaluated, bayes_error=monitor.hyperparameters.bayes_error,
         since=max((edit.step for edit in monitor.edits if edit.name != "bayes_error"), default=0),
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from textual.widgets import DataTable
 from workbench.arrays import Vector
 from workbench.engine.measurements import Histogram, LayerStatistics
 from workbench.ui.panels.panel import Panel
+from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.widgets.histogram import histogram_lines
 
@@ -22,13 +23,13 @@ COLUMNS = ("layer", "units", *NORM_COLUMNS, "‖dW‖", "‖ΔW‖/‖W‖", "de
 class LayersPanel(Panel):
     """A table with a row for each layer, and the histograms of the one under the cursor."""
 
-    TITLE = "4 Batch norm and layers"
+    SLOT = Slot.LAYERS
     HELP = (
-        "Batch norm normalizes z over the mini-batch, ẑ = (z-μ)/√(σ²+ε), then gives γẑ+β to the activation. μ and σ² of the last "
-        "mini-batch stand beside their running averages, which are used at test time; the two numbers are the least and the "
-        "greatest over the layer's units. ‖ΔW‖/‖W‖ of about 1e-3 is healthy. Dead is the share of units whose slope is below "
-        "0.001 on every example looked at. The histograms show z of the layer under the cursor before and after normalization. "
-        "↑ ↓ choose a layer."
+        "Batch norm normalizes z over the mini-batch, ẑ = (z-μ)/√(σ²+ε), then gives γẑ+β to the activation. μ and σ² of the "
+        "last mini-batch stand beside their running averages, which are used at test time; the two numbers are the least and "
+        "the greatest over the layer's units. ‖ΔW‖/‖W‖ of about 1e-3 is healthy. Dead is the share of units whose slope is "
+        "below 0.001 on every example looked at. The histograms show z of the layer under the cursor before and after "
+        "normalization. ↑ ↓ choose a layer."
     )
 
     def compose(self) -> ComposeResult:
@@ -36,8 +37,8 @@ class LayersPanel(Panel):
         yield DataTable(id="layers", cursor_type="row", zebra_stripes=True, cell_padding=0)
         yield Histograms(id="histograms")
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._shown: tuple[LayerStatistics, ...] = ()
         self._columns: tuple[str, ...] = ()
         self._step, self._note = 0, ""

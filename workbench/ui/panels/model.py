@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.color import Color
 from textual.containers import VerticalScroll
 from textual.widgets import Static
@@ -17,9 +17,11 @@ from workbench.engine.measurements import Predictions, ShownExamples
 from workbench.engine.predictions import precision as precision_of
 from workbench.engine.predictions import recall as recall_of
 from workbench.files.text import clean
-from workbench.protocol.requests import MODEL
+from workbench.protocol.requests import MODEL as PREDICTIONS
+from workbench.ui.actions import MODEL, bindings, key_names
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
+from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.palette import Hue, Rgb, rgb, style
 from workbench.ui.widgets.picture import Floats, Pixels, diverging, grey, half_blocks, scaled, shades
@@ -33,23 +35,21 @@ Drawn = Callable[["ModelPanel", Monitor, Predictions], Text]
 class ModelPanel(Panel, can_focus=True):
     """One of several views; which there are depends on the task."""
 
-    TITLE = "8 Model"
-    NEEDS = MODEL
+    SLOT = Slot.MODEL
+    NEEDS = PREDICTIONS
     HELP = (
-        "← → go from view to view. Of two inputs: the border between the classes, each place in the colour of the class "
-        "predicted there, the paler the less sure, with train examples on it (o x + … by class). Of images: examples with "
-        "prediction and confidence, the worst mistakes (wrong and sure), the weights of the first layer (blue negative, orange "
-        "positive), and the confusion matrix: rows are true classes, columns predicted ones. Of a regression: predicted against "
-        "true targets, R² and RMSE. Always: the layers with shapes, parameters and norms. Dev examples, or train where there "
-        "are no others. Without colours, shades stand for them."
+        "{model.before} {model.next} go from view to view. Of two inputs: the border between the classes, each place in the "
+        "colour of the class predicted there, the paler the less sure, with train examples on it (o x + … by class). Of "
+        "images: examples with prediction and confidence, the worst mistakes (wrong and sure), the weights of the first layer "
+        "(blue negative, orange positive), and the confusion matrix: rows are true classes, columns predicted ones. Of a "
+        "regression: predicted against true targets, R² and RMSE. Always: the layers with shapes, parameters and norms. Dev "
+        "examples, or train where there are no others. Without colours, shades stand for them."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "view(-1)", "View before", show=False, id="model.before"),
-        Binding("right", "view(1)", "Next view", show=False, id="model.next"),
-    ]
+    ACTIONS = MODEL
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(MODEL)]
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._monitor: Monitor | None = None
         self._view = 0
         self._drawn: object = None
@@ -73,7 +73,8 @@ class ModelPanel(Panel, can_focus=True):
             return
         self._drawn = drawn
         titles = [f"▸{name}" if number == self._view else name for number, name in enumerate(names)]
-        self.border_title = f"8 {' │ '.join(titles)} (← →)"
+        keys = key_names(self.app)
+        self.border_title = self.titled(f"{' │ '.join(titles)} ({keys.of('model.before')} {keys.of('model.next')})")
         self.border_subtitle = f"{seen.part}, step {monitor.predicted_at:,}"
         self.query_one("#picture", Static).update(views[names[self._view]](self, monitor, seen))
 
@@ -246,13 +247,12 @@ def _layers(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
     """Shapes are those of the course, rows for the units of the layer before."""
     begun, evaluated = monitor.begun, monitor.evaluated
     assert begun is not None
-    batch_norm = evaluated is not None and any(layer.batchnorm is not None for layer in evaluated.layers)
     text = Text(no_wrap=True)
     text.append(f"{'layer':<7}{'W':>13}{'others':>18}{'parameters':>12}{'‖W‖':>8}{'‖dW‖':>8}\n", "dim")
     last = len(begun.sizes) - 1
     for layer in range(1, last + 1):
         rows, units = begun.sizes[layer - 1], begun.sizes[layer]
-        normed = batch_norm and layer < last
+        normed = begun.batch_norm and layer < last
         others = f"γ, β (1, {units})" if normed else f"b (1, {units})"
         count = rows * units + (2 if normed else 1) * units
         norms = evaluated.layers[layer - 1] if evaluated is not None else None

@@ -5,24 +5,41 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.containers import Vertical
+from textual.widget import Widget
 
+from workbench.ui.actions import Action
+from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
 
 
 class Panel(Vertical):
     """A part of the training screen.
 
-    `HELP` is its paragraph in the help screen. `show` is called a few times a second while the panel is visible and the
-    monitor has changed. `NEEDS` names what the engine is asked for while it is seen.
+    Attributes:
+        SLOT: where it goes and what it is called.
+        HELP: its paragraph in the help screen, with the ids of actions in the place of keys.
+        NEEDS: what the engine is asked for while it is seen.
+        ACTIONS: its own part of the table of actions.
     """
 
-    TITLE: ClassVar[str] = ""
+    SLOT: ClassVar[Slot]
     NEEDS: ClassVar[str] = ""
+    ACTIONS: ClassVar[tuple[Action, ...]] = ()
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.border_title = self.TITLE
+    def __init__(self) -> None:
+        super().__init__(id=self.SLOT.name.lower().replace("_", "-"))
+        self.border_title = self.titled(self.SLOT.title)
+
+    def titled(self, title: str) -> str:
+        """A title with the panel's number."""
+        return f"{self.SLOT.number} {title}"
 
     def show(self, monitor: Monitor) -> None:
-        """Redraw from the monitor."""
+        """Redraw from the monitor; called a few times a second while it is in sight and something has changed."""
         raise NotImplementedError
+
+    @property
+    def takes_keys(self) -> Widget | None:
+        """What of it gets the keys when somebody goes to it."""
+        inside = (each for each in self.query(Widget) if each.can_focus and each.display)
+        return next(inside, self if self.can_focus else None)

@@ -1,4 +1,4 @@
-"""The status line: what is running, how far it is, how fast, and how well it does."""
+"""The status line: what is running, how far it is, how fast, how well it does; and what there is to be done about it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from workbench.files.text import clean
-from workbench.ui.state.monitor import Monitor, Phase
+from workbench.ui.actions import key_names
+from workbench.ui.state.monitor import STOPPED, Monitor, Phase
 
 SYMBOLS = {
     Phase.STARTING: "…",
@@ -33,11 +34,11 @@ class StatusLine(Static):
         """Redraw."""
         for phase in Phase:
             self.set_class(monitor.phase is phase, f"-{phase.name.lower()}")
-        where = f" · {clean(monitor.current, 20)}" if len(monitor.branches) > 1 else ""
+        where = f" · {clean(monitor.current, 20)}" if len(monitor.others) > 1 else ""
         lock = " (read-only)" if monitor.read_only else ""
         parts = [f"{self._run}{where}{lock}", f"{SYMBOLS[monitor.phase]} {monitor.phase.value}"]
         if monitor.begun is not None:
-            epochs = monitor.hyperparameters["epochs"]
+            epochs = monitor.hyperparameters.epochs
             parts += [f"step {monitor.step:,}", f"epoch {monitor.epoch}/{epochs}", self._error(monitor)]
             rate, left = monitor.steps_per_second, monitor.seconds_left
             if monitor.phase is Phase.TRAINING:
@@ -58,6 +59,35 @@ class StatusLine(Static):
         if monitor.begun.task == "regression":
             return f"RMSE {train.error:.3g}" + (f" dev {dev.error:.3g}" if dev else "")
         return f"error {train.error:.1%}" + (f" dev {dev.error:.1%}" if dev else "")
+
+
+class Advice(Static):
+    """What somebody may want to do now, with the keys; not there where there is nothing to be said."""
+
+    def show(self, monitor: Monitor, kept: bool) -> None:
+        """Redraw; `kept` says whether there is a file to go on from."""
+        text = key_names(self.app).fill(self._advice(monitor, kept))
+        self.display = bool(text)
+        self.update(Text(text))
+
+    def _advice(self, monitor: Monitor, kept: bool) -> str:
+        if monitor.travelling is not None:
+            done, total = monitor.travelling.done, monitor.travelling.total
+            share = f"{done:,} of {total:,} steps, {done / max(total, 1):.0%}"
+            return f"⏪ training the way there again: {share}. {{training.pause}} calls it off."
+        trouble = clean(monitor.trouble, 300)
+        if monitor.phase in STOPPED:
+            back = f" Back at step {monitor.step:,}." if monitor.redo_branch else ""
+            return f"✗ {{travel.go_to}}: α ÷ 3, what if, go on anyway, stay. {trouble.capitalize()}.{back}"
+        if monitor.phase is Phase.LOST:
+            how = "go on from the last save" if kept else "start again: nothing was saved"
+            return f"✗ {trouble}. Press {{travel.rewind}} to {how}."
+        if monitor.finished is not None:
+            test = f", test error {monitor.finished.test.error:.3g}" if monitor.finished.test else ""
+            went = f"✓ finished after epoch {monitor.finished.epoch}{test}."
+            what_next = "{view.panel6}: what next; {travel.go_to}: to the best; {training.quit}: save and quit."
+            return f"{went} Raise epochs and press {{training.pause}} to go on; {what_next}"
+        return trouble
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import DataTable, Static
 
 from workbench.engine.batchnorm_inspection import drift
@@ -18,8 +18,10 @@ from workbench.engine.events import Evaluated
 from workbench.engine.measurements import BatchNormInspection, BatchNormStatistics
 from workbench.files.text import clean
 from workbench.protocol.requests import BATCHNORM
+from workbench.ui.actions import UNITS, KeyNames, bindings, key_names
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
+from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.quantities import twin_name
 from workbench.ui.widgets.sparkline import sparkline
@@ -52,31 +54,29 @@ SPARKS = {"μ running": "~ μ", "σ² running": "~ σ²", "γ": "~ γ", "β": "~
 class UnitsPanel(Panel):
     """The units of one layer, sorted by any column; below, what only a look at the data tells."""
 
-    TITLE = "7 Batch norm"
+    SLOT = Slot.UNITS
     NEEDS = BATCHNORM
     HELP = (
-        "Every unit of one layer: μ and σ² of the last mini-batch, their running averages, γ, β, and how each went over the last "
-        "evaluations (~). ← → choose the layer, o the column that sorts (a click on its head too), ↑ ↓ a unit, which is followed "
-        "wherever it is sorted to. ẑ = (z-μ)/√(σ²+ε) is what batch norm makes of z, γẑ+β what the activation gets.\n"
+        "Every unit of one layer: μ and σ² of the last mini-batch, their running averages, γ, β, and how each went over the "
+        "last evaluations (~). {norm.before} {norm.next} choose the layer, {norm.sort} the column that sorts (a click on its "
+        "head too), ↑ ↓ a unit, which is followed wherever it is sorted to. ẑ = (z-μ)/√(σ²+ε) is what batch norm makes of z, "
+        "γẑ+β what the activation gets.\n"
         "lag σ: |μ running - μ batch| / σ running. The running averages v ← βv + (1-β)μ trail the weights; after an edit of "
         "batchnorm β near 1 they go stale.\n"
         "test time: evaluation normalizes with the running averages. Here the same examples are normalized with those of "
         "their own mini-batches as well; the difference in cost is the train/test gap of batch norm.\n"
         "noise: how far μ of a mini-batch of m is from that of all, in σ: 1/√m. It regularizes a little, less with larger "
         "mini-batches.\n"
-        "drift: how far the distribution of a layer's inputs moved since some evaluations ago, "
-        "√((Δμ)²+(Δσ)²)/σ, root mean square over its units. Batch norm holds the first two moments of what the activation gets, "
-        "so later layers see a steadier input (covariate shift); the chart “drift of inputs” shows it over the run, and m trains "
-        "the same run without batch norm beside this one (with it, where this has none), to compare."
+        "drift: how far the distribution of a layer's inputs moved since some evaluations ago, √((Δμ)²+(Δσ)²)/σ, root mean "
+        "square over its units. Batch norm holds the first two moments of what the activation gets, so later layers see a "
+        "steadier input (covariate shift); the chart “drift of inputs” shows it over the run, and {view.twin} trains the same "
+        "run without batch norm beside this one (with it, where this has none), to compare."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "layer(-1)", "Layer before", show=False, priority=True, id="norm.before"),
-        Binding("right", "layer(1)", "Next layer", show=False, priority=True, id="norm.next"),
-        Binding("o", "sort", "Sort by the next column", show=False, id="norm.sort"),
-    ]
+    ACTIONS = UNITS
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(UNITS)]
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._monitor: Monitor | None = None
         self._layer = 0
         self._sorted, self._descending = "unit", False
@@ -107,8 +107,9 @@ class UnitsPanel(Panel):
             assert layer.batchnorm is not None
             self._fill(layer.batchnorm, layer.layer)
         by = f"{self._sorted} {'▼' if self._descending else '▲'}"
-        where = f"layer {layer.layer} of {len(norms)} (← →)"
-        self.border_subtitle = f"{where}, {layer.units} units by {by} (o), step {evaluated.step:,}"
+        keys = key_names(self.app)
+        where = f"layer {layer.layer} of {len(norms)} ({keys.of('norm.before')} {keys.of('norm.next')})"
+        self.border_subtitle = f"{where}, {layer.units} units by {by} ({keys.of('norm.sort')}), step {evaluated.step:,}"
         self.query_one("#norm-figures", Static).update(self._figures(monitor))
 
     def _fill(self, norm: BatchNormStatistics, number: int) -> None:
@@ -146,7 +147,7 @@ class UnitsPanel(Panel):
         if found is not None:
             _gap(text, found)
             _noise(text, found, self._layer)
-        _drift(text, monitor)
+        _drift(text, monitor, key_names(self.app))
         for concern in found.concerns if found is not None else ():
             where = f"layer {concern.layer}" if concern.layer else "network"
             where += f", unit {concern.unit + 1}" if concern.unit >= 0 else ""
@@ -199,7 +200,7 @@ def _noise(text: Text, found: BatchNormInspection, layer: int) -> None:
     text.append("  ".join(parts) + "\n")
 
 
-def _drift(text: Text, monitor: Monitor) -> None:
+def _drift(text: Text, monitor: Monitor, keys: KeyNames) -> None:
     looked = list(monitor.looked)
     if len(looked) < 2:
         return
@@ -213,7 +214,7 @@ def _drift(text: Text, monitor: Monitor) -> None:
     elif twin and monitor.twin is not None:
         text.append(f"{twin_name(monitor.twin)} is at step {monitor.twin.step:,}\n", "dim")
     elif monitor.twin is None:
-        text.append("m trains the same run without batch norm beside it\n", "dim")
+        text.append(keys.fill("{view.twin} trains the same run without batch norm beside it\n"), "dim")
 
 
 def _moved(then: Evaluated, now: Evaluated) -> str:

@@ -13,7 +13,7 @@ from workbench.session.opening import Opened, read_either
 from workbench.session.preset import Preset, find_presets
 from workbench.session.session import Session
 from workbench.session.store import list_sessions
-from workbench.ui.state.monitor import shown
+from workbench.ui.state.wording import shown
 
 Entry = tuple[Path, Text, Opened | InputError]
 

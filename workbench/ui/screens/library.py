@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from workbench.files.errors import InputError
 from workbench.files.text import clean
+from workbench.ui.actions import LIBRARY, bindings, key_names
 from workbench.ui.dialogs.help import HelpScreen
 from workbench.ui.messages import Chosen
 from workbench.ui.screens.screen import WorkbenchScreen
@@ -32,12 +33,7 @@ INTRODUCTION = (
 class LibraryScreen(WorkbenchScreen):
     """A list on the left, the chosen entry on the right."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open"),
-        Binding("r", "refresh", "Refresh", tooltip="Read the folders again"),
-        Binding("question_mark", "help", "Help", key_display="?"),
-        Binding("q", "quit_saving", "Quit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(LIBRARY)]
 
     def __init__(self, folder: Path) -> None:
         """Sessions are looked for in `folder`."""
@@ -109,4 +105,4 @@ class LibraryScreen(WorkbenchScreen):
 
     def action_help(self) -> None:
         """Keys, and what presets and sessions are."""
-        self.app.push_screen(HelpScreen(self, None, [("Library", INTRODUCTION)]))
+        self.app.push_screen(HelpScreen((), LIBRARY, [("Library", INTRODUCTION)], key_names(self.app)))

@@ -1,221 +1,256 @@
-"""The training screen: the panels of one run, redrawn from the monitor a few times a second."""
+"""The training screen: one run, made of a link to its engine, panels, charts, and the ways to travel."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.binding import BindingType
 from textual.widgets import Footer, Static
 
 from workbench.files.errors import SaveError
 from workbench.files.text import clean
-from workbench.protocol.reports import Arrived, Begun, Inspected, Report
-from workbench.protocol.requests import Inspect
-from workbench.session.session import Session
+from workbench.protocol.reports import Begun, Report
+from workbench.ui.actions import ACTIONS, TRAINING, Performers, bindings, key_names
+from workbench.ui.charts import Charts
 from workbench.ui.dialogs.help import HelpScreen
-from workbench.ui.messages import Suggested
-from workbench.ui.panels.panel import Panel
-from workbench.ui.panels.status import StatusLine
+from workbench.ui.engine_link import EngineLink, Goal
+from workbench.ui.messages import Edited, Suggested
+from workbench.ui.panels.area import PANELS, PanelArea
+from workbench.ui.panels.curves import ChartPanel
+from workbench.ui.panels.status import Advice, StatusLine
+from workbench.ui.panels.tabs import Tabs
 from workbench.ui.panels.timeline import TimelinePanel
-from workbench.ui.preferences.settings import Layout, layout_path, write_layout
-from workbench.ui.screens.twin import TwinScreen
-from workbench.ui.screens.viewing import PANELS
-from workbench.ui.state.layout import LEFT, RIGHT, Slot
-from workbench.ui.state.monitor import STOPPED, Monitor, Phase
+from workbench.ui.preferences.layout import Layout, layout_path, write_layout
+from workbench.ui.redrawing import Inspections, Redrawing
+from workbench.ui.screens.screen import WorkbenchScreen
+from workbench.ui.state.chart_view import ChartView
+from workbench.ui.state.layout import ABOUT, LOWER_RIGHT, Slot
+from workbench.ui.state.monitor import Monitor, Phase
+from workbench.ui.state.timeline import Happening
+from workbench.ui.travel import HELP as TRAVEL_HELP
+from workbench.ui.travel import Travel
+from workbench.ui.twin import Twin
+from workbench.ui.widgets.chart import Chart
 from workbench.ui.widgets.cursor import StepCursor
 from workbench.ui.widgets.editor import Editor
 
 REDRAW_SECONDS = 0.1
 """How often one of the panels is drawn anew; with five in sight each is, twice a second."""
-LAYOUT = Layout()
-LOOK_SECONDS = 0.5
-"""How often the engine is asked for what is too dear to be told of by itself."""
+ROOM_FOR_PALETTE = 100
+"""From so many columns on the footer names the palette's key."""
 
 
-class TrainingScreen(TwinScreen):
-    """Babysits one run."""
+class TrainingScreen(WorkbenchScreen):
+    """Babysits one run: puts its parts together, and hands each what is meant for it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "edit", "Edit", id="training.edit", tooltip="Go to the hyperparameters"),
-        Binding("ctrl+s", "save", "Save", show=False, id="training.save", tooltip="Save the session"),
-        Binding("question_mark", "help", "Help", key_display="?", id="training.help"),
-        Binding("q", "quit_saving", "Quit", id="training.quit", tooltip="Save and quit (ctrl+q too)"),
-        Binding("escape", "library", "Library", show=False, id="training.library", tooltip="Save and go to the library"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TRAINING)]
 
-    def __init__(
-        self, session: Session, path: Path, source: Path | None,
-        autosave_seconds: float = 10.0, snapshot_bytes: int = 256 * 2**20, layout: Layout = LAYOUT,
-    ) -> None:  # fmt: skip
-        """As `EngineScreen`, looked at in a layout."""
-        super().__init__(session, path, source, autosave_seconds, snapshot_bytes)
-        self._drawn: dict[Panel, tuple[Monitor, int]] = {}
+    def __init__(self, link: EngineLink, layout: Layout | None = None) -> None:
+        """The run of `link`, looked at in a layout."""
+        super().__init__()
+        self.link, self._layout = link, layout or Layout()
+        self.area, self.cursor = PanelArea(id="panels"), StepCursor(id="cursor")
+        self.charts = Charts(link, self.area, self.cursor)
+        self.travel = Travel(link, self.cursor, self._chosen)
+        self._redrawing = Redrawing(link, self.area.panels)
+        self._inspections = Inspections(link, self.area.panels)
         self._status_drawn: tuple[Monitor, int] | None = None
-        self._turn = 0
-        self._looking, self._looked = False, 0.0
-        self._seen_at: tuple[int, tuple[str, ...], str] | None = None
-        self._layout = layout
-
-    # -- layout -------------------------------------------------------------------------------------------------------
+        self.performers: Performers = {
+            **link.performers,
+            **self.area.performers,
+            **self.charts.performers,
+            **self.travel.performers,
+            **Twin(link).performers,
+            "training.edit": lambda: self.area.go_to(Slot.HYPERPARAMETERS),
+            "training.help": self._help,
+            "training.library": self._step_back,
+        }
+        link.listen(self._heard)
 
     def compose(self) -> ComposeResult:
         """Status, tabs for small terminals, panels, keys."""
-        yield StatusLine(self._session.preset.name, self._session.seed)
-        yield Static(Text(""), id="trouble")
-        yield Static(Text(""), id="tabs")
-        with Horizontal(id="panels"):
-            for side, places in (("left", LEFT), ("right", RIGHT)):
-                with Vertical(id=side):
-                    for place in places:
-                        yield PANELS[place](id=PANELS[place].__name__)
-        yield StepCursor(id="cursor")
+        yield self.link
+        yield StatusLine(self.link.session.preset.name, self.link.session.seed)
+        yield Advice(id="trouble")
+        yield Tabs(id="tabs")
+        yield self.area
+        yield self.cursor
         yield Static(Text("This terminal is too small. Make it at least 40×12."), id="too-small")
         yield Footer()
 
     def on_mount(self) -> None:
         """Start the engine, and redraw a few times a second."""
-        self.lay_out(self._layout)
-        self.action_panel(Slot.FIRST_CHART)
+        layout = self._layout
+        lower = next((slot for slot in LOWER_RIGHT if slot.name.lower() == layout.lower), Slot.LAYERS)
+        self.charts.restore(layout.charts, ChartView(axis=layout.x_axis, beta=layout.ewma_beta))
+        self.area.restore(layout.name, lower, (layout.left, layout.split))
+        self.area.go_to(Slot.FIRST_CHART)
         self.set_interval(REDRAW_SECONDS, self._redraw_next)
         self.redraw()
-        self.run_engine()
+        self.link.start()
 
-    def draw_anew(self) -> None:
-        """What was drawn had another size, or another past."""
-        self._drawn.clear()
+    @property
+    def monitor(self) -> Monitor:
+        """What is known of the run."""
+        return self.link.monitor
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another arrangement for another size."""
+        super().on_resize(event)
+        self.area.rearrange()
+
+    @on(PanelArea.Arranged)
+    def _arranged(self, message: PanelArea.Arranged) -> None:
+        now, (width, _) = message.arrangement, self.app.size
+        for name in ("wide", "compact", "narrow", "tiny"):
+            self.set_class(now.name == name, f"-{name}")
+        footer = self.query_one(Footer)
+        if footer.show_command_palette != (width >= ROOM_FOR_PALETTE):
+            footer.show_command_palette = width >= ROOM_FOR_PALETTE
+            footer.refresh(recompose=True)
+        self.query_one(Tabs).show(now)
+        self.call_after_refresh(self._draw_anew)
+
+    def _draw_anew(self) -> None:
+        self._redrawing.forget()
         self._status_drawn = None
 
     def redraw(self) -> None:
         """Let everything visible catch up with the monitor."""
-        self.query_one(StepCursor).follow(self.monitor)
+        self.cursor.follow(self.monitor)
         self._draw_status()
-        for panel in self.query(Panel):
-            self._draw(panel)
+        self._redrawing.all()
 
     def _redraw_next(self) -> None:
-        """Let the status line and one panel catch up, in turn, so that a key never waits for all of them."""
-        self.query_one(StepCursor).follow(self.monitor)
+        self.cursor.follow(self.monitor)
         self._draw_status()
-        panels = list(self.query(Panel))
-        self._look()
-        for _ in panels:
-            self._turn = (self._turn + 1) % len(panels)
-            if self._draw(panels[self._turn]):
-                return
-
-    def _draw(self, panel: Panel) -> bool:
-        """Whether there was something new to draw."""
-        now = self.monitor, self.monitor.revision
-        if not panel.is_on_screen or self._drawn.get(panel) == now:
-            return False
-        self._drawn[panel] = now
-        panel.show(self.monitor)
-        return True
-
-    def _look(self) -> None:
-        """Ask for what the panels in sight need and the engine does not tell of by itself; never twice at once."""
-        now, monitor = time.monotonic(), self.monitor
-        wanted = tuple(dict.fromkeys(panel.NEEDS for panel in self.query(Panel) if panel.NEEDS and panel.is_on_screen))
-        state = (monitor.step, wanted, monitor.current)
-        if not wanted or monitor.begun is None or self._looking or now - self._looked < LOOK_SECONDS or state == self._seen_at:
-            return
-        self._seen_at, self._looked = state, now
-        self._looking = self.send(Inspect(wanted))
-
-    def heard(self, report: Report) -> None:
-        """A look was answered: the next may be taken. Elsewhere, everything is to be looked at again."""
-        super().heard(report)
-        if isinstance(report, (Inspected, Begun)):
-            self._looking = False
-        if isinstance(report, (Arrived, Begun)):
-            self._seen_at = None
+        self._inspections.ask()
+        self._redrawing.next()
 
     def _draw_status(self) -> None:
         monitor = self.monitor
         if self._status_drawn != (monitor, monitor.revision):
             self._status_drawn = (monitor, monitor.revision)
             self.query_one(StatusLine).show(monitor)
-            trouble = self.query_one("#trouble", Static)
-            advice = self._advice()
-            trouble.display = bool(advice)
-            trouble.update(Text(advice))
+            self.query_one(Advice).show(monitor, self.link.kept)
 
-    def _advice(self) -> str:
-        monitor = self.monitor
-        if monitor.travelling is not None:
-            done, total = monitor.travelling.done, monitor.travelling.total
-            share = f"{done:,} of {total:,} steps, {done / max(total, 1):.0%}"
-            return f"⏪ training the way there again: {share}. space calls it off."
-        if monitor.phase in STOPPED:
-            back = f" Back at step {monitor.step:,}." if monitor.redo_branch else ""
-            return f"✗ g: α ÷ 3, what if, go on anyway, stay. {clean(monitor.trouble, 300).capitalize()}.{back}"
-        if monitor.phase is Phase.LOST:
-            how = "go on from the last save" if self._source is not None else "start again: nothing was saved"
-            return f"✗ {clean(monitor.trouble, 300)}. Press r to {how}."
-        if monitor.finished is not None:
-            test = f", test error {monitor.finished.test.error:.3g}" if monitor.finished.test else ""
-            went = f"✓ finished after epoch {monitor.finished.epoch}{test}."
-            return f"{went} Raise epochs and press space to go on; 6: what next; g: to the best; q: save and quit."
-        return clean(monitor.trouble, 300)
+    def _heard(self, report: Report) -> None:
+        if isinstance(report, Begun):
+            self.redraw()  # before anybody types
 
-    # -- what the keys do ---------------------------------------------------------------------------------------------
+    # -- what is asked for --------------------------------------------------------------------------------------------
 
-    def action_edit(self) -> None:
-        """Go to the hyperparameters."""
-        self.action_panel(0)
+    def action_perform(self, id: str) -> None:
+        """Have an action of the table done by the part whose it is."""
+        self.performers[id]()
 
-    def action_help(self) -> None:
+    def action_panel(self, number: int) -> None:
+        """Go to a panel, whose tab was clicked."""
+        self.area.go_to(list(Slot)[number])
+
+    def action_quit_saving(self) -> None:
+        """Save and quit."""
+        self.link.leave(Goal.SHELL)
+
+    @on(Edited)
+    def _edited(self, message: Edited) -> None:
+        self.link.edit(message.name, message.value)
+        self.redraw()
+
+    @on(Suggested)
+    def _suggested(self, message: Suggested) -> None:
+        """Go to the hyperparameter that a finding is about, with the value it suggests typed in."""
+        self.area.go_to(Slot.HYPERPARAMETERS)
+        self.query_one(Editor).suggest(message.name, message.value)
+
+    @on(ChartPanel.Viewed)
+    def _viewed(self, message: ChartPanel.Viewed) -> None:
+        self.charts.see(message.view)
+
+    @on(ChartPanel.Exported)
+    def _exported(self, message: ChartPanel.Exported) -> None:
+        self.charts.export(message.panel)
+
+    @on(Chart.Clicked)
+    def _clicked(self, message: Chart.Clicked) -> None:
+        self.charts.read_at(message)
+
+    @on(StepCursor.Moved)
+    def _cursor_moved(self, message: StepCursor.Moved) -> None:
+        """The charts are read at another step, or not at all."""
+        self.monitor.cursor = message.step
+        self.monitor.revision += 1
+        self.redraw()
+
+    @on(StepCursor.Chosen)
+    def _cursor_chose(self, message: StepCursor.Chosen) -> None:
+        self.travel.rewind_to(message.step)
+
+    def _chosen(self) -> Happening | None:
+        """The line of the timeline that has the keys."""
+        timeline = self.query_one(TimelinePanel)
+        return timeline.chosen if timeline.has_focus_within else None
+
+    def _help(self) -> None:
         """What the panel with the keys is about, then all keys, then the other panels."""
-        here = PANELS[self.panel]
-        paragraphs = [(kind.TITLE, kind.HELP or "") for kind in dict.fromkeys((here, *PANELS))]
-        self.app.push_screen(HelpScreen(self, here, [*paragraphs, ("Any edit can be taken back", self.TRAVEL_HELP)]))
+        here = PANELS[self.area.slot]
+        paragraphs = [
+            (f"{kind.SLOT.number} {kind.SLOT.title}", kind.HELP or "") for kind in dict.fromkeys((here, *PANELS.values()))
+        ]
+        travel = ("Any edit can be taken back", TRAVEL_HELP)
+        self.app.push_screen(HelpScreen(here.ACTIONS, TRAINING, [*paragraphs, travel], key_names(self.app)))
 
-    def _leave(self, message: str) -> None:
-        """Remember how the screen is left; where that cannot be written, nothing else is lost."""
-        layout = self.laid_out()
+    def _step_back(self) -> None:
+        """Save and go to the library; first close the cursor, and leave the zoom."""
+        if self.cursor.display:
+            self.cursor.action_close()
+        elif self.area.zoomed:
+            self.area.zoom()
+        else:
+            self.link.leave(Goal.LIBRARY)
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """Every action that has a line in the palette."""
+        names = key_names(self.app)
+        for id, perform in self.performers.items():
+            if ACTIONS[id].palette:
+                yield SystemCommand(ACTIONS[id].palette, names.of(id), perform)
+        for name, about in ABOUT.items():
+            yield SystemCommand(f"Layout: {name}", about, partial(self.area.use_layout, name))
+        if self.monitor.phase is Phase.LOST:
+            yield SystemCommand("Restart a lost engine", names.of("travel.rewind"), self.link.restart)
+
+    # -- leaving ------------------------------------------------------------------------------------------------------
+
+    @property
+    def layout_now(self) -> Layout:
+        """How the screen is divided and what it shows, to be kept."""
+        left, split = self.area.sizes
+        view = self.charts.view
+        return Layout(
+            name=self.area.layout_name, lower=self.area.lower.name.lower(), charts=self.charts.quantities, left=left, split=split,
+            x_axis=view.axis, theme=self.app.theme, ewma_beta=view.beta,
+        )  # fmt: skip
+
+    @on(EngineLink.Left)
+    def _left(self, message: EngineLink.Left) -> None:
+        """Go, and remember how the screen is left; where that cannot be written, nothing else is lost."""
+        text, layout = message.message, self.layout_now
         if layout != self._layout:
             self._layout = layout
             try:
                 write_layout(layout_path(), layout)
             except SaveError as error:
-                message = f"{message}\nThe layout could not be kept: {error}".strip()
-        super()._leave(message)
-
-    @on(Suggested)
-    def _suggested(self, message: Suggested) -> None:
-        """Go to the hyperparameter that a finding is about, with the value it suggests typed in."""
-        self.action_panel(Slot.HYPERPARAMETERS)
-        self.query_one(Editor).suggest(message.name, message.value)
-
-    def action_library(self) -> None:
-        """Save and go to the library; first close the cursor, and leave the zoom."""
-        if self.query_one(StepCursor).display:
-            self.query_one(StepCursor).action_close()
-        elif self.zoomed:
-            self.action_zoom()
+                text = f"{text}\nThe layout could not be kept: {error}".strip()
+        if message.goal is Goal.LIBRARY:
+            while self in self.app.screen_stack:  # something may lie on top
+                self.app.pop_screen()
         else:
-            super().action_library()
-
-    def action_note(self) -> None:
-        """A note on the chosen line of the timeline, where that has the keys; else on a step."""
-        entry = self.query_one(TimelinePanel).chosen
-        if entry is not None and self.query_one(TimelinePanel).has_focus_within:
-            self.ask_note(entry.step, entry.edit, f"on {clean(entry.name, 40)} after step {entry.step:,}")
-        else:
-            super().action_note()
-
-    def commands(self) -> Iterable[SystemCommand]:
-        """Every action, for the command palette."""
-        yield from super().commands()
-        yield SystemCommand("Edit hyperparameters", "e", self.action_edit)
-        yield SystemCommand("Save the session", "ctrl+s", self.action_save)
-        yield SystemCommand("Restart a lost engine", "r", self.action_restart)
-        yield SystemCommand("Save and go to the library", "escape", self.action_library)
-        yield SystemCommand("Help", "?", self.action_help)
+            self.app.exit(message=Text(clean(text, 500)) if text else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class Clock:
         self._points: list[tuple[int, float, float]] = [(0, 0.0, 0.0)]
         self._ticked: float | None = None
 
-    def stand(self, step: int, batch_size: int, edits: list[Edit], examples: int) -> None:
+    def stand(self, step: int, batch_size: int, edits: Iterable[Edit], examples: int) -> None:
         """The run stands after `step` steps: what was before is as known from here, else reckoned from the batch sizes.
 
         `batch_size` is the one in force now, `edits` those on the way.
@@ -31,11 +32,11 @@ class Clock:
         if self._points[-1][0] == step:
             return
         seconds = self._points[-1][2]
-        sizes = [edit for edit in edits if edit.name == "batch_size"]
-        size = sizes[0].old if sizes else batch_size
+        sizes = [(edit.step, edit.old, edit.new) for edit in edits if edit.name == "batch_size"]
+        known = [(at, old, new) for at, old, new in sizes if isinstance(old, int) and isinstance(new, int)]
+        size = known[0][1] if known else batch_size
         self._points, at, epoch = [(0, 0.0, 0.0)], 0, 0.0
-        for until, after in [*((edit.step, edit.new) for edit in sizes), (step, batch_size)]:
-            assert isinstance(size, int)
+        for until, after in [*((at, new) for at, _, new in known), (step, batch_size)]:
             epoch += (until - at) / math.ceil(examples / size)
             if until > at:
                 self._points.append((until, epoch, seconds))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Finished, StepsTaken, StoppedEarly
-from workbench.hyperparameters import find
+from workbench.hyperparameters import Hyperparameters, find, get
 from workbench.nn.ewma import smooth
 from workbench.protocol.reports import Begun, Refused, Report
-from workbench.spec import InvalidValue, UnknownName, Value
+from workbench.spec import Applies, InvalidValue, UnknownName, Value
 
 MOST = 8
 Changes = tuple[SetHyperparameter, ...]
@@ -26,7 +26,7 @@ class CannotFork(ValueError):
     """What was typed is no set of forks; the text says why in one line."""
 
 
-def parse_forks(text: str, values: dict[str, Value]) -> list[Changes]:
+def parse_forks(text: str, values: Hyperparameters) -> list[Changes]:
     """`learning_rate=/3; learning_rate=x3 l2=1e-4; -` as changes, `-` for none. Raises `CannotFork`."""
     forks = []
     for part in text.split(";"):
@@ -41,15 +41,15 @@ def parse_forks(text: str, values: dict[str, Value]) -> list[Changes]:
     return forks
 
 
-def _change(word: str, values: dict[str, Value]) -> SetHyperparameter:
+def _change(word: str, values: Hyperparameters) -> SetHyperparameter:
     name, equals, value = word.partition("=")
     if not equals:
         raise CannotFork(f"{word}: expected NAME=VALUE")
     try:
         spec, layer = find(name)
-        current = values.get(spec.name)
-        if current is None:
+        if spec.applies is Applies.RESET:
             raise CannotFork(f"{name}: needs a new start, so it cannot be changed in a fork")
+        current: Value | None = get(values, spec.name)
         if layer is not None and isinstance(current, tuple):
             current = current[layer - 1] if layer <= len(current) else None
         return SetHyperparameter(name, spec.check(spec.parse(value, current)))

@@ -13,7 +13,7 @@ LEAST_WIDTH, LEAST_HEIGHT = 40, 12
 
 
 class Slot(IntEnum):
-    """The panels, by their number less one."""
+    """The panels: where each goes and what it is called."""
 
     HYPERPARAMETERS = 0
     FIRST_CHART = 1
@@ -24,6 +24,32 @@ class Slot(IntEnum):
     UNITS = 6
     MODEL = 7
 
+    @property
+    def number(self) -> int:
+        """From 1: what stands before the title, and the key that goes there."""
+        return int(self) + 1
+
+    @property
+    def title(self) -> str:
+        """On the border, in the palette and in help."""
+        return _CALLED[self][0]
+
+    @property
+    def tab(self) -> str:
+        """On a tab, where there is little room."""
+        return _CALLED[self][1]
+
+
+_CALLED: dict[Slot, tuple[str, str]] = {
+    Slot.HYPERPARAMETERS: ("Hyperparameters", "Hyper"),
+    Slot.FIRST_CHART: ("Cost", "Chart"),
+    Slot.SECOND_CHART: ("Error", "Chart"),
+    Slot.LAYERS: ("Batch norm and layers", "Layers"),
+    Slot.TIMELINE: ("Timeline", "Time"),
+    Slot.DIAGNOSIS: ("Diagnosis", "Diagn"),
+    Slot.UNITS: ("Batch norm", "Norm"),
+    Slot.MODEL: ("Model", "Model"),
+}
 
 LEFT = (Slot.HYPERPARAMETERS, Slot.TIMELINE, Slot.DIAGNOSIS)
 RIGHT = (Slot.FIRST_CHART, Slot.SECOND_CHART, Slot.LAYERS, Slot.UNITS, Slot.MODEL)
@@ -90,7 +116,7 @@ def arrange(width: int, height: int, layout: str, panel: Slot, last: Last, zoome
         left = panel if panel in LEFT else Slot.HYPERPARAMETERS
         return Arrangement(frozenset({left, panel if panel in RIGHT else last.right}), "compact")
     shown = LAYOUTS[layout] | {panel}
-    for slot, chosen in ((LOWER_LEFT, last.lower_left), (LOWER_RIGHT, last.lower_right)):
-        if shown & set(slot):
-            shown = shown - set(slot) | {panel if panel in slot else chosen}
+    for corner, chosen in ((LOWER_LEFT, last.lower_left), (LOWER_RIGHT, last.lower_right)):
+        if shown & set(corner):
+            shown = shown - set(corner) | {panel if panel in corner else chosen}
     return Arrangement(shown, "wide")

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from workbench.engine.history import Curve, Series
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE
+from workbench.hyperparameters import TABLE, get
 from workbench.nn.ewma import smooth
 from workbench.session.branches import parting
 from workbench.spec import Applies, Kind, Value
 from workbench.ui.state.chart_view import ChartView
-from workbench.ui.state.monitor import Monitor, symbol
+from workbench.ui.state.drawing import Line
+from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.palette import Hue, branch_hue, branch_marker, layer_hue, layer_marker, lowered
-from workbench.ui.widgets.chart import Line
+from workbench.ui.state.wording import symbol
 
 Floats = NDArray[np.float64]
 
@@ -135,8 +136,7 @@ def _cost(monitor: Monitor, frame: Frame) -> Plot:
     plain = _per_step("cost")(monitor, frame)
     dev = _of(monitor.history.series["dev_cost"], frame, max(4, frame.columns // 4))
     test = _test(monitor, frame, "cost", 1.0)
-    keep = monitor.hyperparameters.get("keep_prob", ())
-    dropout = isinstance(keep, tuple) and any(each < 1 for each in keep)
+    dropout = any(each < 1 for each in monitor.hyperparameters.keep_prob)
     raw = f"· raw{' with dropout' if dropout else ''}"
     letters = "".join(
         f"  {branch_marker(n)} {clean(name, 16)}" for n, name in enumerate(monitor.branches) if name in monitor.compared
@@ -247,9 +247,7 @@ def _of_layers(monitor: Monitor | None, prefix: str) -> Iterator[tuple[int, Seri
 
 def twin_name(twin: Monitor) -> str:
     """Which of the two it is."""
-    evaluated = twin.evaluated
-    has_norm = evaluated is not None and any(layer.batchnorm is not None for layer in evaluated.layers)
-    return f"with{'' if has_norm else 'out'} batch norm"
+    return f"with{'' if twin.batch_norm else 'out'} batch norm"
 
 
 def _speed(monitor: Monitor, frame: Frame) -> Plot:
@@ -262,7 +260,7 @@ def _value(name: str) -> Callable[[Monitor, Frame], Plot]:
 
     def plot(monitor: Monitor, frame: Frame) -> Plot:
         edits = [(edit.step, edit.old, edit.new) for edit in monitor.edits if edit.name == name]
-        x, y = [0.0], [_number(edits[0][1] if edits else monitor.hyperparameters.get(name, float("nan")))]
+        x, y = [0.0], [_number(edits[0][1] if edits else get(monitor.hyperparameters, name))]
         for step, old, new in edits:
             x += [float(step), float(step)]
             y += [_number(old), _number(new)]

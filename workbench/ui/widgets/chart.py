@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 from textual.app import RenderResult
@@ -16,55 +15,8 @@ from textual.events import Click, MouseDown, MouseScrollDown, MouseScrollLeft, M
 from textual.message import Message
 from textual_plotext import PlotextPlot
 
+from workbench.ui.state.drawing import Drawing, Line
 from workbench.ui.state.palette import Hue, Rgb, rgb
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line. `marker` is a plotext marker ("braille", "hd", or one character); `joined` draws segments between points.
-
-    A joined line is broken where y is NaN.
-    """
-
-    x: Sequence[float]
-    y: Sequence[float]
-    marker: str
-    hue: Hue
-    joined: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A vertical line at `x` with a label at its top."""
-
-    x: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """All that a chart shows.
-
-    Attributes:
-        log: the y axis is logarithmic.
-        powers: x are logarithms to the base of ten, and labelled as what they are the logarithms of.
-        level: a horizontal line, None for none.
-        empty: said where there is nothing to draw.
-        gaps: at these x a value was not finite: a ✗ stands at the bottom.
-        span: the ends of the x axis; None for those of the lines.
-        x_name: what x counts, said below its axis where there is room.
-    """
-
-    lines: tuple[Line, ...] = ()
-    marks: tuple[Mark, ...] = ()
-    log: bool = False
-    powers: bool = False
-    level: float | None = None
-    empty: str = ""
-    gaps: tuple[float, ...] = ()
-    span: tuple[float, float] | None = None
-    x_name: str = ""
-
 
 LABEL_ROWS, LABEL_WIDTH = 3, 5
 WHEEL, PAN = 1.5, 0.15

@@ -7,14 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 from rich.text import Text
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
 from workbench.engine.history import Series
-from workbench.ui.state.monitor import Monitor, shown
+from workbench.ui.actions import CURSOR, KeyNames, bindings, key_names
+from workbench.ui.state.monitor import Monitor
+from workbench.ui.state.wording import shown
 
+HOW = "  Enter goes there, Esc leaves; {cursor.back} {cursor.on} {cursor.step_back} {cursor.step_on} {cursor.best}"
 PARTS = 100
 """An arrow moves by this part of the run, a page by a tenth of it."""
 
@@ -22,19 +25,7 @@ PARTS = 100
 class StepCursor(Static, can_focus=True):
     """Hidden until it is opened; while it is open, all charts show where it stands."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "Back"),
-        Binding("right", "move(1)", "On"),
-        Binding("comma", "by(-1)", "A step back", show=False),
-        Binding("full_stop", "by(1)", "A step on", show=False),
-        Binding("pageup", "move(-10)", "Far back", show=False),
-        Binding("pagedown", "move(10)", "Far on", show=False),
-        Binding("home", "to(0)", "Start", show=False),
-        Binding("end", "end", "Now", show=False),
-        Binding("b", "best", "Best", show=False),
-        Binding("enter", "choose", "Go there"),
-        Binding("escape,r", "close", "Leave", key_display="esc"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(CURSOR)]
 
     class Moved(Message):
         """The cursor stands at another step; None where it was closed."""
@@ -85,7 +76,7 @@ class StepCursor(Static, can_focus=True):
         """To a step."""
         assert self._monitor is not None
         self._step = self._monitor.cursor = min(max(step, 0), self._monitor.reach)
-        self.update(reading(self._monitor, self._step))
+        self.update(reading(self._monitor, self._step, key_names(self.app)))
         self.post_message(self.Moved(self._step))
 
     def action_end(self) -> None:
@@ -118,12 +109,12 @@ class StepCursor(Static, can_focus=True):
             self.action_close()
 
 
-def reading(monitor: Monitor, step: int) -> Text:
+def reading(monitor: Monitor, step: int, keys: KeyNames) -> Text:
     """What the curves say at a step, the keys first: they are needed where there is little room."""
     text = Text(" ", no_wrap=True, overflow="ellipsis")
     text.append(f"◂ step {step:,} of {monitor.reach:,} ▸", "reverse bold")
     series = monitor.history.series if step <= monitor.step else monitor.curves.get(monitor.redo_branch, {})
-    text.append("  Enter goes there, Esc leaves; ← → , . b", "dim")
+    text.append(keys.fill(HOW), "dim")
     for name, label in (("cost", "cost"), ("dev_cost", "dev"), ("dev_error", "dev error"), ("learning_rate", "α")):
         value = at(series[name], step) if name in series else math.nan
         if math.isfinite(value):

@@ -6,7 +6,7 @@ told values and states; it posts `Edited` and does not wait.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,10 +19,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE, find
+from workbench.hyperparameters import TABLE, Hyperparameters, get
 from workbench.spec import InvalidValue, Kind, Spec, Value
 from workbench.ui.messages import Edited
-from workbench.ui.state.monitor import RowState, shown
+from workbench.ui.state.monitor import EditState
+from workbench.ui.state.wording import shown
 
 HEADINGS = {1: "tune first", 2: "then", 3: "later", 4: "almost never"}
 LABEL, VALUE = 16, 9
@@ -38,10 +39,10 @@ class Row:
     label: str
 
 
-def rows_for(hidden_layers: int) -> list[Row]:
-    """The lines of the editor for a network with this many hidden layers."""
+def rows_for(specs: Iterable[Spec], hidden_layers: int) -> list[Row]:
+    """The lines of the editor for these hyperparameters of a network with so many hidden layers."""
     rows: list[Row] = []
-    live = [spec for spec in TABLE.values() if spec.section == "training"]
+    live = list(specs)
     for priority, heading in HEADINGS.items():
         rows.append(Row("", heading))
         for spec in live:
@@ -77,12 +78,13 @@ class Editor(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._rows = rows_for(0)
+        self._specs: Mapping[str, Spec] = {name: spec for name, spec in TABLE.items() if spec.section == "training"}
+        self._rows = rows_for(self._specs.values(), 0)
         self._cursor = 1
         self._draft: str | None = None
         self._typed = False
-        self._values: Mapping[str, Value] = {}
-        self._states: Mapping[str, RowState] = {}
+        self._values: Hyperparameters | None = None
+        self._states: Mapping[str, EditState] = {}
         self._unused: frozenset[str] = frozenset()
         self._alpha_now = ""
 
@@ -91,25 +93,24 @@ class Editor(ScrollView, can_focus=True):
         """The name under the cursor."""
         return self._rows[self._cursor].name
 
-    def tell(self, values: Mapping[str, Value], states: Mapping[str, RowState], unused: frozenset[str], alpha_now: str) -> None:
-        """What is applied, how the edits stand, which rows have no effect now, and the scheduled learning rate."""
-        layers = values.get("keep_prob", ())
-        rows = rows_for(len(layers) if isinstance(layers, tuple) else 0)
+    def tell(
+        self, specs: Mapping[str, Spec], values: Hyperparameters, states: Mapping[str, EditState], unused: frozenset[str],
+        alpha_now: str,
+    ) -> None:  # fmt: skip
+        """What can be edited, what is applied, how edits stand, what has no effect now, and the scheduled learning rate."""
+        self._specs = specs
+        rows = rows_for(specs.values(), len(values.keep_prob))
         if rows != self._rows:
             name = self.current
             self._rows = rows
             self._cursor = next((i for i, row in enumerate(rows) if row.name == name), 1)
-        self._values, self._states, self._unused, self._alpha_now = dict(values), dict(states), unused, alpha_now
+        self._values, self._states, self._unused, self._alpha_now = values, dict(states), unused, alpha_now
         self.virtual_size = Size(self._width, len(self._rows))
         self.refresh()
 
     def value_of(self, name: str) -> Value | None:
         """The applied value of a row, None before it is known."""
-        base, _, layer = name.partition(".")
-        value = self._values.get(base)
-        if layer and isinstance(value, tuple):
-            return value[int(layer) - 1]
-        return value
+        return None if self._values is None else get(self._values, name)
 
     def go_to(self, name: str) -> None:
         """Put the cursor on a hyperparameter."""
@@ -201,7 +202,7 @@ class Editor(ScrollView, can_focus=True):
         return True
 
     def _spec(self) -> Spec:
-        return find(self.current)[0]
+        return self._specs[self.current.partition(".")[0]]
 
     def _move(self, by: int) -> None:
         target = min(max(self._cursor + by, 1), len(self._rows) - 1)

@@ -1,37 +1,28 @@
-"""The user's own files: which keys do what, and how the screen was left.
+"""Which keys do what: the user's `keys.toml`.
 
-Owns the TOML forms of `keys.toml` and `layout.toml`, and where they are. A bad file never keeps the app from starting:
-what is good in it counts, and what is not is told in a line. Knows no screen, panel or binding beyond the names it is given.
+Owns its TOML form. A bad file never keeps the app from starting: what is good in it counts, and what is not is told in a
+line. Knows no screen, panel or action beyond the names it is given.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import tomli_w
 from textual.binding import Binding
 from textual.keys import KEY_DISPLAY_ALIASES, KEY_NAME_REPLACEMENTS, REPLACED_KEYS, key_to_character
 from textual.keys import Keys as TextualKeys
 
-from workbench.files.atomic import write_atomically
-from workbench.files.errors import InputError, Problems, suggestion
+from workbench.files.errors import Problems, suggestion
 from workbench.files.text import clean
-from workbench.files.toml import Reader, parse_toml, read_bounded, shown, write_keys
+from workbench.files.toml import Reader, shown
+from workbench.ui.preferences.files import config_folder, lines_of, read_table
 
-MAX_BYTES = 256 * 2**10
 MAX_NAME = 64
-PRESETS = ("panda", "batch norm", "diagnosis", "minimal")
-X_AXES = ("step", "epoch", "seconds")
-LEFT = (24, 80)
-SPLIT = (20, 80)
-"""The least and the most of `Layout.left` in columns, and of `Layout.split` in percent."""
 
 # Textual reports them in this order only, that of the alphabet.
 _MODIFIERS = ("alt", "ctrl", "shift")
@@ -43,20 +34,9 @@ _SPELLINGS = {spelling: key for key, spelling in KEY_DISPLAY_ALIASES.items() if 
 _SPELLINGS |= {"return": "enter", "ins": "insert"}
 
 
-def config_folder() -> Path:
-    """Where the user's files are: the folder in `WORKBENCH_CONFIG`, else the platform's. It need not exist."""
-    given = os.environ.get("WORKBENCH_CONFIG")
-    return Path(given) if given else platformdirs.user_config_path("workbench")
-
-
 def keys_path() -> Path:
     """The file that `read_keys` is for."""
     return config_folder() / "keys.toml"
-
-
-def layout_path() -> Path:
-    """The file that `read_layout` and `write_layout` are for."""
-    return config_folder() / "layout.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +62,7 @@ def read_keys(path: Path, known: Mapping[str, str]) -> Keys:
     `known` has the description of every binding by its id. An entry counts as a whole or not at all; of two that want
     the same key the first gets it.
     """
-    table, unread = _read(path)
+    table, unread = read_table(path)
     problems = Problems(str(path))
     top = Reader(table, problems)
     for name in table:
@@ -110,7 +90,7 @@ def read_keys(path: Path, known: Mapping[str, str]) -> Keys:
             continue
         keymap[name] = ",".join(keys)
         taken |= dict.fromkeys(keys, name)
-    return Keys(keymap, unread + _lines(problems))
+    return Keys(keymap, unread + lines_of(problems))
 
 
 def example_keys(known: Mapping[str, str]) -> str:
@@ -217,123 +197,3 @@ def _stray(name: str) -> str:
 
 def _unknown_id(name: str, known: Mapping[str, str]) -> str:
     return f"unknown binding{suggestion(name[:100], known)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """How the screen is divided and what it shows.
-
-    Attributes:
-        preset: one of `PRESETS`.
-        lower: which panel is at the lower right.
-        charts: the quantities of the two charts.
-        left: columns of the left side.
-        split: how much of the right side's height the charts have, in percent.
-        x_axis: one of `X_AXES`.
-        theme: Textual's name of a theme, empty for the app's own. From a file: there may be no such theme.
-        ewma_beta: β of the smoothed curves, from 0 to less than 1.
-    """
-
-    preset: str = "panda"
-    lower: str = "layers"
-    charts: tuple[str, ...] = ("cost", "error")
-    left: int = 37
-    split: int = 62
-    x_axis: str = "step"
-    theme: str = ""
-    ewma_beta: float = 0.98
-
-
-def read_layout(path: Path) -> tuple[Layout, tuple[str, ...]]:
-    """The layout in a file, and a clean line for each value that does not count. Never raises.
-
-    A field that is missing or wrong has its default; so have all where there is no file.
-    """
-    table, unread = _read(path)
-    problems = Problems(str(path))
-    reader = Reader(table, problems)
-    reader.only(_RULES)
-    values: dict[str, Any] = {}
-    for name, rule in _RULES.items():
-        if name in table:
-            value = rule.read(table[name])
-            if value is None:
-                reader.wrong(name, f"{shown(table[name])}: expected {rule.expected}")
-            else:
-                values[name] = value
-    return Layout(**values), unread + _lines(problems)
-
-
-def write_layout(path: Path, layout: Layout) -> None:
-    """Replace the file whole, or make it with its folder. Raises `SaveError`."""
-    text = "# Written by Workbench when the layout changes.\n" + write_keys(dataclasses.asdict(layout))
-    write_atomically(path, text.encode())
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """What a field takes: `read` gives the value as the field has it, or `None` if it is not one."""
-
-    read: Callable[[object], Any]
-    expected: str
-
-
-def _one_of(choices: tuple[str, ...]) -> _Rule:
-    quoted = [f'"{each}"' for each in choices]
-    return _Rule(lambda value: value if value in choices else None, f"{', '.join(quoted[:-1])} or {quoted[-1]}")
-
-
-def _whole(low: int, high: int) -> _Rule:
-    def read(value: object) -> int | None:
-        return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None
-
-    return _Rule(read, f"a whole number from {low} to {high}")
-
-
-def _is_name(value: object) -> bool:
-    # What `clean` would change is no name of anything.
-    return isinstance(value, str) and bool(value) and clean(value, MAX_NAME) == value
-
-
-def _pair(value: object) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list) and len(value) == 2 and all(map(_is_name, value)) else None
-
-
-def _beta(value: object) -> float | None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
-    return float(value) if good else None  # type: ignore[arg-type]
-
-
-_NAME = f"a name in quotes, of at most {MAX_NAME} characters"
-_RULES = {
-    "preset": _one_of(PRESETS),
-    "lower": _Rule(lambda value: value if _is_name(value) else None, _NAME),
-    "charts": _Rule(_pair, "a list of two names in quotes"),
-    "left": _whole(*LEFT),
-    "split": _whole(*SPLIT),
-    "x_axis": _one_of(X_AXES),
-    "theme": _Rule(lambda value: value if value == "" or _is_name(value) else None, f"{_NAME}, or nothing in the quotes"),
-    "ewma_beta": _Rule(_beta, "a number from 0 to less than 1"),
-}
-
-
-def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The top table of a file, empty with the problems why it cannot be read; no file is no problem."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return {}, ()
-    except (OSError, ValueError):
-        pass  # said below, in the words for all files
-    try:
-        return parse_toml(read_bounded(path, MAX_BYTES), str(path)), ()
-    except InputError as error:
-        return {}, error.problems
-
-
-def _lines(problems: Problems) -> tuple[str, ...]:
-    try:
-        problems.raise_if_any()
-    except InputError as error:
-        return error.problems
-    return ()

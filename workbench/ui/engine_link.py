@@ -1,0 +1,349 @@
+"""The link to a run's engine: its process, what it reports, and seeing to it that nothing is lost.
+
+Owns an engine in a worker for as long as it is part of a screen, folds what comes into the monitor and passes it on to
+whoever listens; sends requests; saves, leaves, and starts another engine where one is gone. Knows no panel and no screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.message import Message
+from textual.widget import Widget
+
+from workbench.engine.commands import SetHyperparameter
+from workbench.files.errors import InputError
+from workbench.files.text import clean
+from workbench.protocol.reports import Begun, Crashed, Exported, ExportFailed, Refused, Remark, Report, Saved, SaveFailed
+from workbench.protocol.requests import Begin, Export, Pause, Request, Resume, Save, TakeStep
+from workbench.runtime.connection import EngineConnection, EngineDied
+from workbench.session.format import session_to_toml
+from workbench.session.session import Session
+from workbench.session.store import read_session
+from workbench.spec import Value
+from workbench.ui.actions import Performers, key_names
+from workbench.ui.dialogs.choice import Answer, ChoiceScreen
+from workbench.ui.dialogs.fork import CannotDepart
+from workbench.ui.state.monitor import Monitor, Phase
+
+AGAIN_SECONDS = 15.0
+"""How long a failed save may be passed over by the key that asked for it, pressed again."""
+Listener = Callable[[Report], None]
+
+
+class Goal(StrEnum):
+    """Where somebody goes who leaves a run."""
+
+    SHELL = "shell"
+    LIBRARY = "library"
+
+
+AGAIN = {
+    Goal.SHELL: " Press {training.quit} again to quit without saving.",
+    Goal.LIBRARY: " Press {training.library} again to leave without saving.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How a run is kept: how often it is saved, and how many bytes of memory there are for going back."""
+
+    autosave_seconds: float = 10.0
+    snapshot_bytes: int = 256 * 2**20
+
+
+class EngineLink(Widget):
+    """Has one run. It is not seen: what is to be seen of the run is in `monitor`."""
+
+    DEFAULT_CSS: ClassVar[str] = "EngineLink { display: none; }"
+
+    class Heard(Message):
+        """The engine reported something."""
+
+        def __init__(self, report: Report) -> None:
+            """`report` as it came over the wire."""
+            super().__init__()
+            self.report = report
+
+    class Lost(Message):
+        """The engine ended without being told to."""
+
+        def __init__(self, reason: str) -> None:
+            """`reason` in one line."""
+            super().__init__()
+            self.reason = reason
+
+    class Left(Message):
+        """Nothing more is to be done here: the screen may go."""
+
+        def __init__(self, goal: Goal, message: str) -> None:
+            """`message` is for the shell; it may be empty."""
+            super().__init__()
+            self.goal, self.message = goal, message
+
+    def __init__(self, session: Session, path: Path, source: Path | None, keeping: Keeping | None = None) -> None:
+        """Train `session`, which came from `source` if it was saved before; it is saved to `path`, by itself every so often."""
+        super().__init__()
+        self.session, self.path = session, path
+        self.monitor = Monitor.of(session)
+        self._source, self._keeping = source, keeping or Keeping()
+        self._rebuild = False
+        self._engine: EngineConnection | None = None
+        self._goal: Goal | None = None
+        self._listeners: list[Listener] = []
+        self._numbers = itertools.count(1)
+        self._exports: dict[int, asyncio.Future[Exported]] = {}
+
+    @property
+    def performers(self) -> Performers:
+        """What it does of the table of actions."""
+        return {
+            "training.pause": self.toggle_pause,
+            "training.step": lambda: void(self.send(TakeStep())),
+            "training.save": self.save,
+            "training.quit": lambda: self.leave(Goal.SHELL),
+            "training.library": lambda: self.leave(Goal.LIBRARY),
+        }
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is an engine."""
+        return self._engine is not None
+
+    def send(self, *requests: Request) -> bool:
+        """Give requests to the engine; false, and said so, where there is none."""
+        if self._engine is None:
+            self.notify("There is no engine to do that.", severity="warning")
+            return False
+        for request in requests:
+            self._engine.send(request)
+        return True
+
+    def edit(self, name: str, value: Value) -> None:
+        """Set a hyperparameter; it is pending until the engine has taken it."""
+        if self.send(SetHyperparameter(name, value)):
+            self.monitor.expect(name, value)
+
+    def toggle_pause(self) -> None:
+        """Pause or go on."""
+        waits = self.monitor.phase is Phase.TRAINING or self.monitor.travelling is not None
+        self.send(Pause() if waits else Resume())
+
+    async def export(self, step: int | None) -> Exported:
+        """The run as it was after `step` steps, or as it is now. Raises `CannotDepart`."""
+        number = next(self._numbers)
+        exported = self._exports[number] = asyncio.get_running_loop().create_future()
+        if not self.send(Export(number, -1 if step is None else step)):
+            raise CannotDepart("there is no engine")
+        try:
+            return await exported
+        finally:
+            self._exports.pop(number, None)
+
+    # -- the engine ---------------------------------------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> None:
+        """Have every report passed on, once it is in the monitor."""
+        self._listeners.append(listener)
+
+    @work(exclusive=True, group="engine", exit_on_error=False)
+    async def start(self) -> None:
+        """Own an engine process for as long as this worker lives, and post what it reports."""
+        try:
+            engine = await EngineConnection.start()
+        except OSError as error:
+            self.post_message(self.Lost(f"the engine could not be started: {error}"))
+            return
+        try:
+            engine.send(
+                Begin(
+                    session=session_to_toml(self.session),
+                    path=str(self._source) if self._source is not None else "",
+                    autosave=str(self.path),
+                    paused=bool(self.session.step),
+                    rebuild=self._rebuild,
+                    autosave_seconds=self._keeping.autosave_seconds,
+                    snapshot_bytes=self._keeping.snapshot_bytes,
+                )
+            )
+            self._engine = engine
+            self.monitor.loads()
+            async for report in engine.reports():
+                self.post_message(self.Heard(report))
+        except EngineDied as error:
+            self.post_message(self.Lost(f"the engine ended unexpectedly ({error})"))
+        finally:
+            self._engine = None
+            await engine.close()
+
+    @on(Heard)
+    def _heard(self, message: Heard) -> None:
+        message.stop()
+        self.hear(message.report)
+
+    def hear(self, report: Report) -> None:
+        """Take a report in: fold it, see to what it asks for, and pass it on."""
+        self.monitor.record(report, time.monotonic())
+        match report:
+            case Begun(read_only=True):
+                text = "Another workbench has this session open: it is read-only here."
+                self.notify(text, severity="warning", timeout=15)
+            case Saved():
+                self._saved(report)
+            case SaveFailed():
+                self._save_failed(report)
+            case Exported() | ExportFailed():
+                self._exported(report)
+            case Remark(text=text):
+                self.notify(clean(text, 500), markup=False, timeout=8)
+            case Refused():
+                self._refused(report)
+            case Crashed():
+                self.monitor.lost(f"{report.summary}; a report is in {report.report}")
+            case _:
+                pass
+        for listener in self._listeners:
+            listener(report)
+
+    def _exported(self, report: Exported | ExportFailed) -> None:
+        waiting = self._exports.get(report.number)
+        if waiting is None or waiting.done():
+            return
+        if isinstance(report, Exported):
+            waiting.set_result(report)
+        else:
+            waiting.set_exception(CannotDepart(report.reason))
+
+    @on(Lost)
+    def _lost(self, message: Lost) -> None:
+        message.stop()
+        if self.monitor.phase is not Phase.LOST:
+            self.monitor.lost(message.reason)
+        for waiting in self._exports.values():
+            if not waiting.done():
+                waiting.set_exception(CannotDepart(message.reason))
+
+    # -- another engine -----------------------------------------------------------------------------------------------
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a file to go on from."""
+        return self._source is not None
+
+    def restart(self) -> None:
+        """Start another engine where there is none: from the last save, or trained forward to where the run was."""
+        if self.monitor.phase is not Phase.LOST:
+            return
+        try:
+            saved = read_session(self._source) if self._source is not None else self.session
+        except InputError as error:
+            self.notify(clean(str(error), 300), severity="error", markup=False)
+            return
+        lost = self._caught_up(saved)
+        if lost is None:
+            self._start_again(saved)
+            return
+        where = f"step {saved.step:,}, the last save" if self._source is not None else "the start: nothing was saved"
+        answers = (
+            Answer("forward", "f", f"train forward from there to step {lost.step:,}, with the same edits: the same bits"),
+            Answer("saved", "s", f"go on from {where}"),
+        )
+        steps = lost.step - saved.step
+        text = f"The engine is gone, and with it {steps:,} step{'' if steps == 1 else 's'} that no file has."
+
+        def chosen(answer: str | None) -> None:
+            if answer:
+                self._start_again(lost if answer == "forward" else saved)
+
+        self.app.push_screen(ChoiceScreen("Engine lost", text, answers), chosen)
+
+    def _caught_up(self, saved: Session) -> Session | None:
+        """The saved session with what was done since on the same branch; None where nothing was."""
+        here, there = self.monitor.branch, saved.branch
+        if here.name != there.name or here.edits[: len(there.edits)] != there.edits:
+            return None
+        if (here.step, len(here.edits)) <= (there.step, len(there.edits)):
+            return None
+        if any(stop.step >= there.step for stop in here.stops):
+            return None  # what was decided at a stop is not known here
+        return saved.with_branch(edits=here.edits, notes=here.notes, step=here.step)
+
+    def _refused(self, report: Refused) -> None:
+        self.monitor.lost(report.problems)
+        if report.rebuild:
+            self._offer_rebuild(report.problems)
+        else:
+            self.notify(clean(report.problems, 500), severity="error", timeout=30, markup=False)
+
+    def _offer_rebuild(self, problem: str) -> None:
+        steps = self.session.step
+        text = f"{clean(problem, 300)}\n\nNothing that made the run is lost: its preset, seed and edits are in the session."
+        answers = (Answer("rebuild", "t", f"train its {steps:,} steps again"), Answer("", "l", "leave it as it is"))
+
+        def chosen(answer: str | None) -> None:
+            if answer == "rebuild":
+                self._rebuild = True
+                self._start_again(self.session)
+
+        self.app.push_screen(ChoiceScreen("The checkpoint cannot be used", text, answers), chosen)
+
+    def _start_again(self, session: Session) -> None:
+        self.session = session
+        self.monitor = Monitor.of(session)
+        self.start()
+
+    # -- saving and leaving -------------------------------------------------------------------------------------------
+
+    def _saved(self, report: Saved) -> None:
+        self._source = self.path = Path(report.path)
+        self._rebuild = False
+        if self._goal is not None and report.asked:
+            self._leave(f"saved {report.path} at step {report.step:,}; go on with: workbench {shlex.quote(report.path)}")
+        elif report.asked:
+            self.notify(f"Saved {clean(report.path)} at step {report.step:,}", markup=False)
+
+    def _save_failed(self, report: SaveFailed) -> None:
+        how = f" It is tried again every {self._keeping.autosave_seconds:g} s."
+        if report.asked:
+            how = key_names(self.app).fill(AGAIN[self._goal]) if self._goal is not None else ""
+            self.set_timer(AGAIN_SECONDS, self._stay)
+        text = f"{clean(report.reason)}. Training is not affected.{how}"
+        self.notify(text, severity="error", timeout=AGAIN_SECONDS, markup=False)
+
+    def save(self) -> None:
+        """Save the session."""
+        self._stay()
+        if self._engine is not None:
+            self._engine.send(Save(str(self.path)))
+
+    def leave(self, goal: Goal) -> None:
+        """Save and go; where saving fails, a second time goes without."""
+        again = self._goal is goal
+        self._goal = goal
+        # While it trains there are steps that have not been heard of yet.
+        new = self.monitor.unsaved or self.monitor.phase is Phase.TRAINING
+        if again or self._engine is None or not new or self.monitor.read_only:
+            self._leave("")
+        else:
+            self._engine.send(Save(str(self.path)))
+
+    def _stay(self) -> None:
+        self._goal = None
+
+    def _leave(self, message: str) -> None:
+        self.post_message(self.Left(self._goal or Goal.SHELL, message))
+
+
+def void(done: object) -> None:
+    """Nothing: whoever does an action is not asked how it went."""

@@ -1,0 +1,85 @@
+"""The twin of a run: the same preset, seed and edits, with batch norm where this has none, or without it."""
+
+from __future__ import annotations
+
+import time
+
+from workbench.engine.events import Finished
+from workbench.files.text import clean
+from workbench.protocol.reports import Refused, Report
+from workbench.protocol.requests import Begin, RunTo
+from workbench.runtime.forks import ENDS, converse
+from workbench.session.format import session_to_toml
+from workbench.session.session import Session
+from workbench.session.timeline import scheduled
+from workbench.ui.actions import Performers, key_names
+from workbench.ui.engine_link import EngineLink
+from workbench.ui.state.monitor import Monitor
+
+GROUP = "twin"
+
+
+class Twin:
+    """Trains the twin in an engine of its own, up to where the run stands, and keeps what it tells beside the run."""
+
+    def __init__(self, link: EngineLink) -> None:
+        """The twin of the run of `link`."""
+        self._link = link
+
+    @property
+    def performers(self) -> Performers:
+        """What it does of the table of actions."""
+        return {"view.twin": self.toggle}
+
+    def toggle(self) -> None:
+        """Train the twin, or forget it."""
+        link, monitor = self._link, self._link.monitor
+        if monitor.twin is not None:
+            link.workers.cancel_group(link, GROUP)
+            monitor.twin = None
+            monitor.revision += 1
+        elif not monitor.step:
+            link.notify("There is no step to train a twin to yet.")
+        else:
+            twin = self._made()
+            conflicts = twin.preset.conflicts()
+            if conflicts:
+                link.notify(f"No twin: {clean(': '.join(conflicts[0]), 300)}", severity="warning", markup=False)
+            else:
+                monitor.twin = Monitor.of(twin)
+                forget = key_names(link.app).fill("{view.twin} forgets it.")
+                link.notify(f"The twin trains {_which(twin)} batch norm, to step {monitor.step:,}. {forget}")
+                training = self._train(twin, monitor.twin, monitor.step)
+                link.run_worker(training, group=GROUP, exclusive=True, exit_on_error=False)
+
+    def _made(self) -> Session:
+        """The edits so far are its plan, so that it makes them at the same steps."""
+        session, branch = self._link.session, self._link.monitor.branch
+        here = session.with_branch(edits=branch.edits, step=branch.step)
+        planned = scheduled(here, (), session.preset.name)
+        return Session(preset=planned.with_value("batch_norm", not planned.network.batch_norm), seed=session.seed)
+
+    async def _train(self, twin: Session, known: Monitor, step: int) -> None:
+        def heard(report: Report) -> None:
+            known.record(report, time.monotonic())
+            monitor = self._link.monitor
+            if known is monitor.twin:
+                monitor.revision += 1
+                self._tell(report, twin)
+
+        begin = Begin(session_to_toml(twin), "", "", paused=True)
+        await converse((begin, RunTo(step)), (*ENDS, Refused), heard)
+
+    def _tell(self, report: Report, twin: Session) -> None:
+        notify, which = self._link.notify, _which(twin)
+        if isinstance(report, Finished):
+            dev = f", dev cost {report.dev.cost:.4g}" if report.dev is not None else ""
+            notify(f"The twin {which} batch norm has come to step {report.step:,}: train cost {report.train.cost:.4g}{dev}")
+        elif isinstance(report, Refused):
+            notify(f"No twin: {clean(report.problems, 300)}", severity="warning", markup=False)
+        elif isinstance(report, ENDS):
+            notify(f"The twin {which} batch norm stopped by itself after step {report.step:,}.", severity="warning")
+
+
+def _which(twin: Session) -> str:
+    return "with" if twin.preset.network.batch_norm else "without"
