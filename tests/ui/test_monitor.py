@@ -202,7 +202,7 @@ def test_what_an_engine_begins_with_replaces_what_the_one_before_it_said():
 
 def test_what_would_be_lost_by_quitting():
     monitor = Monitor()
-    later = [
+    later: list[tuple[Report, bool]] = [
         (begun(), False), (steps(1, 10), True), (Saved("x.toml", 10), False),
         (HyperparameterChanged(10, "l2", 0.0, 0.1), True),  # at the same step, after the save
         (Saved("x.toml", 10), False), (steps(11, 20), True),
