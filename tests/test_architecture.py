@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pytest
 from importlinter.cli import lint_imports
 
+import workbench
 from workbench.commands.cli import COMMANDS
 from workbench.protocol.reports import RateTried
 from workbench.protocol.wire import LENGTH, REPORTS
@@ -107,3 +112,29 @@ def test_numpy_is_loaded_with_the_first_array_that_comes():
     body = REPORTS.encode(RateTried(np.ones(3), np.ones(3)))[LENGTH.size :]
     loaded = loaded_by(LOADED + THERE_AND_BACK.format(more=f"REPORTS.decode({body!r})"))
     assert loaded & COMPUTES == {"numpy"}
+
+
+# Shapes --------------------------------------------------------------------------------------------------------------
+
+MOST_METHODS, MOST_LINES = 40, 400
+
+
+def methods_of(kind: type) -> set[str]:
+    """What a class has of its own and from others of this project, but for what Python calls by itself."""
+    ours = (each for each in kind.__mro__ if each.__module__.startswith("workbench."))
+    found = (item for each in ours for item in vars(each).items())
+    kinds = (FunctionType, property, classmethod, staticmethod)
+    return {name for name, each in found if isinstance(each, kinds) and not re.fullmatch("__(?!init__).*__", name)}
+
+
+def test_no_class_is_everything():
+    modules = [each.name for each in pkgutil.walk_packages(workbench.__path__, "workbench.") if "__main__" not in each.name]
+    kinds = {each for name in modules for each in vars(importlib.import_module(name)).values() if isinstance(each, type)}
+    ours = [each for each in kinds if each.__module__.startswith("workbench.")]
+    assert len(ours) > 200
+    assert {each.__name__: len(methods_of(each)) for each in ours if len(methods_of(each)) > MOST_METHODS} == {}
+
+
+def test_no_module_is_too_long_to_read():
+    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in (ROOT / "workbench").rglob("*.py")}
+    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
