@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from workbench.files.text import clean
-from workbench.ui.actions import key_names
+from workbench.ui.actions import KeyNames, key_names
 from workbench.ui.state.monitor import STOPPED, Monitor, Phase
 
 SYMBOLS = {
@@ -66,27 +66,28 @@ class Advice(Static):
 
     def show(self, monitor: Monitor, kept: bool) -> None:
         """Redraw; `kept` says whether there is a file to go on from."""
-        text = key_names(self.app).fill(self._advice(monitor, kept))
+        text = self._advice(monitor, kept, key_names(self.app))
         self.display = bool(text)
         self.update(Text(text))
 
-    def _advice(self, monitor: Monitor, kept: bool) -> str:
+    def _advice(self, monitor: Monitor, kept: bool, keys: KeyNames) -> str:
         if monitor.travelling is not None:
             done, total = monitor.travelling.done, monitor.travelling.total
             share = f"{done:,} of {total:,} steps, {done / max(total, 1):.0%}"
-            return f"⏪ training the way there again: {share}. {{training.pause}} calls it off."
+            return f"⏪ training the way there again: {share}. {keys.of('training.pause')} calls it off."
         trouble = clean(monitor.trouble, 300)
         if monitor.phase in STOPPED:
             back = f" Back at step {monitor.step:,}." if monitor.redo_branch else ""
-            return f"✗ {{travel.go_to}}: α ÷ 3, what if, go on anyway, stay. {trouble.capitalize()}.{back}"
+            return f"✗ {keys.of('travel.go_to')}: α ÷ 3, what if, go on anyway, stay. {trouble.capitalize()}.{back}"
         if monitor.phase is Phase.LOST:
             how = "go on from the last save" if kept else "start again: nothing was saved"
-            return f"✗ {trouble}. Press {{travel.rewind}} to {how}."
+            return f"✗ {trouble}. Press {keys.of('travel.rewind')} to {how}."
         if monitor.finished is not None:
             test = f", test error {monitor.finished.test.error:.3g}" if monitor.finished.test else ""
             went = f"✓ finished after epoch {monitor.finished.epoch}{test}."
+            go_on = "Raise epochs and press {training.pause} to go on"
             what_next = "{view.panel6}: what next; {travel.go_to}: to the best; {training.quit}: save and quit."
-            return f"{went} Raise epochs and press {{training.pause}} to go on; {what_next}"
+            return f"{went} {keys.fill(f'{go_on}; {what_next}')}"
         return trouble
 
 
