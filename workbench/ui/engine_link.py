@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 
 from workbench.engine.commands import SetHyperparameter
@@ -99,6 +100,7 @@ class EngineLink(Widget):
         self._rebuild = False
         self._engine: EngineConnection | None = None
         self._goal: Goal | None = None
+        self._offer: Timer | None = None
         self._listeners: list[Listener] = []
         self._numbers = itertools.count(1)
         self._exports: dict[int, asyncio.Future[Exported]] = {}
@@ -143,9 +145,9 @@ class EngineLink(Widget):
     async def export(self, step: int | None) -> Exported:
         """The run as it was after `step` steps, or as it is now. Raises `CannotDepart`."""
         number = next(self._numbers)
-        exported = self._exports[number] = asyncio.get_running_loop().create_future()
         if not self.send(Export(number, -1 if step is None else step)):
             raise CannotDepart("there is no engine")
+        exported = self._exports[number] = asyncio.get_running_loop().create_future()
         try:
             return await exported
         finally:
@@ -317,7 +319,7 @@ class EngineLink(Widget):
         how = f" It is tried again every {self._keeping.autosave_seconds:g} s."
         if report.asked:
             how = key_names(self.app).fill(AGAIN[self._goal]) if self._goal is not None else ""
-            self.set_timer(AGAIN_SECONDS, self._stay)
+            self._offer = self.set_timer(AGAIN_SECONDS, self._stay)
         text = f"{clean(report.reason)}. Training is not affected.{how}"
         self.notify(text, severity="error", timeout=AGAIN_SECONDS, markup=False)
 
@@ -330,6 +332,7 @@ class EngineLink(Widget):
     def leave(self, goal: Goal) -> None:
         """Save and go; where saving fails, a second time goes without."""
         again = self._goal is goal
+        self._stay()
         self._goal = goal
         # While it trains there are steps that have not been heard of yet.
         new = self.monitor.unsaved or self.monitor.phase is Phase.TRAINING
@@ -340,6 +343,8 @@ class EngineLink(Widget):
 
     def _stay(self) -> None:
         self._goal = None
+        if self._offer is not None:
+            self._offer.stop()  # it must not end the next one
 
     def _leave(self, message: str) -> None:
         self.post_message(self.Left(self._goal or Goal.SHELL, message))
