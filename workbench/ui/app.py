@@ -46,10 +46,12 @@ class WorkbenchApp(App[None]):
         if self._ending is not None:
             loop = asyncio.get_running_loop()
             self._ending.watch(lambda: loop.call_soon_threadsafe(self.call_later, self.action_quit))
-        self.call_after_refresh(self._take_keys)
         self.install_screen(LibraryScreen(self._folder), "library")
         self.push_screen("library")
-        if self._opened is not None:
+        if self._opened is None:
+            self.call_after_refresh(self._take_keys)
+        else:
+            self._take_keys()  # before anything names them
             self._train(self._opened)
 
     def _take_keys(self) -> None:
