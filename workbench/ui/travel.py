@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -33,10 +34,10 @@ LATE = 200
 """An edit so few steps before a stop may be the reason for it."""
 HELP = (
     "{travel.undo} undoes the last edit: its value from now on, or the model too, back to just before it. {travel.rewind} "
-    "puts a cursor on the curves; Enter goes back to that step. What was trained beyond stays, as a branch: {travel.branches} "
-    "shows the tree. {travel.what_if} trains copies with other values from here, or from the cursor, on the same "
-    "mini-batches; {travel.find_rate} looks for a learning rate. The guard stops training before an update that is not finite "
-    "is committed, or when the cost has been guard k times its average for guard n steps, and puts the model back; "
+    "puts a cursor on the curves; {cursor.choose} goes back to that step. What was trained beyond stays, as a branch: "
+    "{travel.branches} shows the tree. {travel.what_if} trains copies with other values from here, or from the cursor, on the "
+    "same mini-batches; {travel.find_rate} looks for a learning rate. The guard stops training before an update that is not "
+    "finite is committed, or when the cost has been guard k times its average for guard n steps, and puts the model back; "
     "{travel.go_to} then offers what to do. patience stops early and goes back to the best dev cost. Everything is saved at "
     "each edit and every few seconds."
 )
@@ -255,7 +256,7 @@ class Travel:
 
     def _write(self, path: Path, text: str) -> None:
         link = self._link
-        if path.exists():
+        if os.path.exists(path):  # false for a name that no file can have: writing says why
             link.notify(f"Not done: {clean(str(path), 200)} is there already", markup=False, timeout=8)
             return
         try:

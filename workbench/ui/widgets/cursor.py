@@ -17,7 +17,10 @@ from workbench.ui.actions import CURSOR, KeyNames, bindings, key_names
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.wording import shown
 
-HOW = "  Enter goes there, Esc leaves; {cursor.back} {cursor.on} {cursor.step_back} {cursor.step_on} {cursor.best}"
+HOW = (
+    "  {cursor.choose} goes there, {cursor.leave} leaves; "
+    "{cursor.back} {cursor.on} {cursor.step_back} {cursor.step_on} {cursor.best}"
+)
 PARTS = 100
 """An arrow moves by this part of the run, a page by a tenth of it."""
 
