@@ -13,7 +13,7 @@ from typing import Any
 
 from textual.app import App
 from textual.binding import Binding
-from textual.keys import key_to_character
+from textual.keys import REPLACED_KEYS, key_to_character
 
 from workbench.ui.state.layout import Slot
 
@@ -171,9 +171,9 @@ LIBRARY = (
 )
 TRAINING = (*RUN, *TRAVEL, *VIEW, *LEAVE)
 """What the training screen has done by its parts."""
-ACTIONS: Mapping[str, Action] = {
-    each.id: each for each in (*TRAINING, *CHART, *UNITS, *MODEL, *CURSOR, *LIBRARY)
-}  # fmt: skip
+PARTS = (TRAINING, CHART, UNITS, MODEL, CURSOR, LIBRARY)
+"""The table by who has the bindings: within a part, a key does one thing."""
+ACTIONS: Mapping[str, Action] = {each.id: each for part in PARTS for each in part}
 
 
 def bindings(actions: Iterable[Action]) -> list[Binding]:
@@ -185,23 +185,36 @@ _ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 
 
 def spelt(key: str) -> str:
-    """A key by Textual's name as it is on the keyboard: `?` for `question_mark`."""
+    """A key by Textual's name as it is on the keyboard: `?` for `question_mark`, `/` for `slash`."""
     if key in _ARROWS:
         return _ARROWS[key]
-    character = key_to_character(key)
+    character = key_to_character(REPLACED_KEYS.get(key, key))
     return character if character is not None and character.isprintable() and character != " " else key
 
 
+NO_KEY = "no key"
+
+
 class KeyNames:
-    """What the keys are called now: as the user has them, who may have chosen others than the table's."""
+    """What the keys are called now: as the user has them, who may have chosen others than the table's.
+
+    An action that has none of its keys left, because others of its part have got them, has `NO_KEY`.
+    """
 
     def __init__(self, chosen: Mapping[str, str] | None = None) -> None:
         """`chosen` has keys by the ids of actions, as a keymap of Textual has them."""
-        self._chosen = dict(chosen or {})
+        chosen = chosen or {}
+        self._names = {id: spelt(keys.split(",")[0]) for id, keys in chosen.items()}
+        for part in PARTS:
+            taken = {key for each in part if each.id in chosen for key in chosen[each.id].split(",")}
+            for each in part:
+                first, *others = each.keys.split(",")
+                left = [each.key] * (first not in taken) + [spelt(key) for key in others if key not in taken]
+                self._names.setdefault(each.id, next(iter(left), NO_KEY))
 
     def of(self, id: str) -> str:
         """The key of an action."""
-        return spelt(self._chosen[id].split(",")[0]) if id in self._chosen else ACTIONS[id].key
+        return self._names[id]
 
     def fill(self, text: str) -> str:
         """A text with keys in the place of the ids in it: `{travel.undo} undoes the last edit`."""
