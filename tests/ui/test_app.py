@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -15,6 +16,7 @@ from textual.geometry import Size
 from workbench.run.replay import replay
 from workbench.session.store import list_sessions, read_session
 from workbench.ui.dialogs.help import HelpScreen
+from workbench.ui.engine_link import EngineLink
 from workbench.ui.panels.panel import Panel
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.training import TrainingScreen
@@ -477,3 +479,21 @@ async def test_sizes_that_overtake_each_other_come_to_rest(workbench_app: Open, 
         await it.until(lambda: it.monitor.step > 100, "training seen")
         assert it.training.size == SIZE
         assert len(taken) < 20
+
+
+async def test_what_the_engine_still_says_while_the_screen_goes_does_no_harm(workbench_app: Open, presets: Path):
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.pause()
+        link, begun = it.training.link, it.monitor.begun
+        assert begun is not None
+
+        async def keep_saying() -> None:
+            for _ in range(5_000):
+                link.post_message(EngineLink.Heard(begun))
+                await asyncio.sleep(0)
+
+        saying = asyncio.create_task(keep_saying())
+        await it.press("escape")
+        await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "the library")
+        await saying
+    assert it.app._exception is None

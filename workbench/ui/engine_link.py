@@ -192,7 +192,8 @@ class EngineLink(Widget):
     @on(Heard)
     def _heard(self, message: Heard) -> None:
         message.stop()
-        self.hear(message.report)
+        if self.is_parent_active:  # else what listens is being taken down, part by part
+            self.hear(message.report)
 
     def hear(self, report: Report) -> None:
         """Take a report in: fold it, see to what it asks for, and pass it on."""
