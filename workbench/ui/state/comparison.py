@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Finished, StepsTaken, StoppedEarly
-from workbench.hyperparameters import Hyperparameters, find, get
+from workbench.hyperparameters import Hyperparameters, assign, find, get
 from workbench.nn.ewma import smooth
 from workbench.protocol.reports import Begun, Refused, Report
 from workbench.spec import Applies, InvalidValue, UnknownName, Value
@@ -52,7 +52,9 @@ def _change(word: str, values: Hyperparameters) -> SetHyperparameter:
         current: Value | None = get(values, spec.name)
         if layer is not None and isinstance(current, tuple):
             current = current[layer - 1] if layer <= len(current) else None
-        return SetHyperparameter(name, spec.check(spec.parse(value, current)))
+        new = spec.check(spec.parse(value, current))
+        assign(values, name, new)  # refuses a layer that this network has not
+        return SetHyperparameter(name, new)
     except (UnknownName, InvalidValue) as error:
         raise CannotFork(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
 
