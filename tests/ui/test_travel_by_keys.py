@@ -193,6 +193,18 @@ async def test_notes_and_the_schedule_are_written(workbench_app: Open, presets: 
     assert run.trainer.state.digest() == session.branch.marks[-1].hash
 
 
+async def test_a_note_on_a_change_of_the_plan_is_asked_for_by_its_name(workbench_app: Open, presets: Path):
+    planned = presets / "planned.toml"
+    planned.write_text(f'{(presets / "clouds.toml").read_text()}\n[[plan]]\nstep = 5\nname = "l2"\nvalue = 0.1\n')
+    async with workbench_app(planned) as it:
+        await it.until_trained(20)
+        await it.pause()
+        await it.press("5")
+        await it.until_seen("by the plan")
+        await it.press("home", "n")
+        await it.until_seen("on l2 after step 5")
+
+
 async def test_after_the_guard_it_goes_on_with_a_third(workbench_app: Open, presets: Path):
     async with workbench_app(presets / "diverging.toml") as it:
         await it.until_phase(Phase.DIVERGED)

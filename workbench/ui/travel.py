@@ -207,7 +207,7 @@ class Travel:
             case Made():
                 self._ask_note(chosen.step, chosen.edit.note, f"on {chosen.edit.name} after step {chosen.step:,}", chosen.number)
             case Stop() | Note() | Planned():
-                name = {Stop: "guard", Note: "note"}.get(type(chosen), "plan")
+                name = chosen.name if isinstance(chosen, Planned) else {Stop: "guard", Note: "note"}[type(chosen)]
                 self._ask_note(chosen.step, self._noted(chosen.step), f"on {name} after step {chosen.step:,}")
             case None:
                 step = monitor.cursor if monitor.cursor is not None else monitor.step
