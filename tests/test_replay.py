@@ -362,7 +362,7 @@ class AnyState:
     best = BestSoFar()
 
 
-def test_a_million_steps_leave_a_notebook_that_can_be_read():
+def test_a_million_steps_leave_a_session_that_can_be_read():
     state = AnyState()
     recorder = Recorder(Branch(), state)  # type: ignore[arg-type]
     most = 0

@@ -41,7 +41,7 @@ class FedLink(EngineLink):
 
 
 class FedApp(WorkbenchApp):
-    """Opens a preset on a `FedScreen`, and does nothing at its own pace."""
+    """Opens a preset on a `FedLink`, and does nothing at its own pace."""
 
     def __init__(self, folder: Path, preset: Path) -> None:
         super().__init__(folder, read_either(preset))

@@ -1,4 +1,4 @@
 """The training engine: a generator that takes commands between steps and yields events.
 
-Floor 2. No thread, clock or file: a run is a function of its data, its settings, the seed and the commands.
+No thread, clock or file: a run is a function of its data, its settings, the seed and the commands.
 """

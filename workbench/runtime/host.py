@@ -59,12 +59,10 @@ from workbench.session.store import read_session
 from workbench.session.timeline import redoable, taking_back, undoable
 
 FLUSH_SECONDS = 0.1
-"""How often the app hears of steps."""
+"""How often the client hears of steps."""
 PATIENCE_SECONDS = 0.2
 """A journey that takes longer is reported on."""
 READ_ONLY = "opened read-only: another workbench has this session open; close it there, then open it here again"
-
-
 RETRIES = 20
 """How often a session that another process is just saving is read again."""
 
@@ -84,7 +82,7 @@ class _Operation(Exception):
 
 
 class Host:
-    """Carries out requests from `inbox` (None where the app is gone) and gives reports to `send`."""
+    """Carries out requests from `inbox` (None where the client is gone) and gives reports to `send`."""
 
     def __init__(
         self, inbox: SimpleQueue[Request | None], send: Callable[[Report], None], clock: Callable[[], float] = time.monotonic

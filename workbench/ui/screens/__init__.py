@@ -1,1 +1,1 @@
-"""Whole screens: the library, training, help."""
+"""Whole screens, the library and training: each puts parts together, which know no screen."""

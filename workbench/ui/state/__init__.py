@@ -1,1 +1,1 @@
-"""What the screen knows, without a widget: values and folds that no module here needs Textual for."""
+"""What the screen knows, as values and folds over what the engine reports. Knows no widget, and needs no Textual."""

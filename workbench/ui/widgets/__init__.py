@@ -1,1 +1,1 @@
-"""Drawing: charts and histograms, without any knowledge of training."""
+"""What panels and dialogs are made of: charts, pictures, the editor of hyperparameters, the cursor over a run. Knows no panel."""
