@@ -140,14 +140,6 @@ class Finished:
     test: Score | None
 
 
-Event = (
-    StepTaken
-    | HyperparameterChanged
-    | GuardPassed
-    | CommandRejected
-    | EpochEnded
-    | Evaluated
-    | Diverged
-    | StoppedEarly
-    | Finished
-)
+Notable = HyperparameterChanged | GuardPassed | CommandRejected | EpochEnded | Evaluated | Diverged | StoppedEarly | Finished
+"""What is told of one by one, even where steps are told of as columns."""
+Event = StepTaken | Notable

@@ -14,7 +14,7 @@ from pathlib import Path
 from workbench.data.dataset import DataError
 from workbench.data.splits import prepare
 from workbench.engine.commands import Command, CommandSource, SetHyperparameter
-from workbench.engine.events import Diverged, Evaluated, Event, StepsTaken, StepTaken, StoppedEarly
+from workbench.engine.events import Diverged, Evaluated, Event, Notable, StepsTaken, StepTaken, StoppedEarly
 from workbench.engine.history import History, columns
 from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import InputError
@@ -77,7 +77,7 @@ class Run:
 
     def events(
         self, commands: CommandSource, due: Callable[[], bool], until: Until | None = None
-    ) -> Iterator[Event | StepsTaken]:
+    ) -> Iterator[Notable | StepsTaken]:
         """Train, writing down what happens; suspended where the trainer is.
 
         Steps come as columns (`StepsTaken`) instead of one by one: whenever `due` says so, and before any other event. After

@@ -146,7 +146,7 @@ class Host:
         """To the end, or to where it stops by itself; it stays there to be looked at, edited and resumed."""
         standing = self._run.journeys
         for report in self._run.events(self._commands, self._due, self._until):
-            self._send(report)  # type: ignore[arg-type]
+            self._send(report)
             if isinstance(report, HyperparameterChanged):
                 self._autosave.edited |= not report.planned
                 self._tell_unused()

@@ -117,19 +117,18 @@ def preset_from(reader: Reader, name: str) -> Preset:
     reader.only(("title", "description", *SECTIONS, "plan"))
     title = reader.text("title", MAX_TITLE, name[:MAX_TITLE])
     description = reader.text("description", MAX_DESCRIPTION, "")
-    values: dict[str, dict[str, Value]] = {}
+    values: dict[str, dict[str, Any]] = {}
     good: dict[str, bool] = {}
     for section in SECTIONS:
         values[section], good[section] = _section(reader, section)
-    data = DataSettings(**cast(dict[str, Any], values["data"]))
+    data = DataSettings(**values["data"])
     _note_unused(reader, data)
     hidden = values["network"].get("hidden", Architecture().hidden)
-    values["network"]["hidden"] = cast(Value, hidden if isinstance(hidden, tuple) else (hidden,))
-    network = Architecture(**cast(dict[str, Any], values["network"]))
+    values["network"]["hidden"] = hidden if isinstance(hidden, tuple) else (hidden,)
+    network = Architecture(**values["network"])
     keep_prob = values["training"].pop("keep_prob", TABLE["keep_prob"].default)
-    keep_prob = keep_prob if isinstance(keep_prob, tuple) else cast(Value, (keep_prob,) * len(network.hidden))
-    values["training"]["keep_prob"] = keep_prob
-    training = Hyperparameters(**cast(dict[str, Any], values["training"]))
+    values["training"]["keep_prob"] = keep_prob if isinstance(keep_prob, tuple) else (keep_prob,) * len(network.hidden)
+    training = Hyperparameters(**values["training"])
     # With a default in the place of a wrong value, what seems not to go together may be no fault of the file.
     given, layers = len(training.keep_prob), len(network.hidden)
     if good["network"] and given != layers:
@@ -158,9 +157,9 @@ def _try_plan(
             return
 
 
-def _section(reader: Reader, section: str) -> tuple[dict[str, Value], bool]:
+def _section(reader: Reader, section: str) -> tuple[dict[str, Any], bool]:
     """The checked values of one section, and whether every value in it was good."""
-    values: dict[str, Value] = {}
+    values: dict[str, Any] = {}
     inner = reader.reader(section)
     if inner is None:
         return values, section not in reader.table

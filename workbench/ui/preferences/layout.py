@@ -121,8 +121,9 @@ def _axis(value: object) -> Axis | None:
 
 
 def _beta(value: object) -> float | None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
-    return float(value) if good else None  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value < 1 else None
 
 
 _FORMER_NAME = "preset"
