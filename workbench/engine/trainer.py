@@ -41,7 +41,7 @@ from workbench.engine.events import (
 )
 from workbench.engine.measurements import Score
 from workbench.engine.state import Snapshot, State
-from workbench.hyperparameters import TABLE, Architecture, DataSettings, Hyperparameters, assign, conflicts, find, get
+from workbench.hyperparameters import LIVE, Architecture, DataSettings, Hyperparameters, assign, conflicts, find, get
 from workbench.nn.buffer import Array
 from workbench.nn.losses import LOSSES
 from workbench.optim.penalties import add_penalty_gradients, clip, norm, penalty
@@ -186,8 +186,7 @@ class Trainer:
     @property
     def unused(self) -> dict[str, str]:
         """The hyperparameters that have no effect now, each with the reason."""
-        names = [each.name for each in TABLE.values() if each.applies is Applies.STEP]
-        reasons = {name: unused_because(name, self.hyperparameters, self.architecture.batch_norm) for name in names}
+        reasons = {name: unused_because(name, self.hyperparameters, self.architecture.batch_norm) for name in LIVE}
         if self.splits.dev is None:
             reasons["patience"] = "there is no dev set"
         return {name: reason for name, reason in reasons.items() if reason}

@@ -19,6 +19,7 @@ from workbench.hyperparameters.training import Hyperparameters
 from workbench.spec import Applies, InvalidValue, Kind, Spec, UnknownName, Value
 
 __all__ = [
+    "LIVE",
     "SECTIONS",
     "SOURCES",
     "TABLE",
@@ -56,6 +57,8 @@ def _rows() -> Iterator[Spec]:
 
 
 TABLE: Mapping[str, Spec] = {row.name: row for row in _rows()}
+LIVE: Mapping[str, Spec] = {row.name: row for row in TABLE.values() if row.applies is Applies.STEP}
+"""Those that can be edited while it trains."""
 
 
 def find(name: str) -> tuple[Spec, int | None]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 import workbench
-from workbench.hyperparameters import TABLE
+from workbench.hyperparameters import LIVE
 from workbench.optim.optimizers import OPTIMIZERS
 from workbench.optim.schedules import SCHEDULES
 from workbench.protocol.hello import PROTOCOL, Hello
 from workbench.protocol.wire import REQUESTS
-from workbench.spec import Applies, Spec
+from workbench.spec import Spec
 
 
 def greeting() -> Hello:
     """The protocol that it speaks, the requests that it takes, and the rows that may be edited while it trains."""
-    rows = tuple(_with_formulas(row) for row in TABLE.values() if row.applies is Applies.STEP)
+    rows = tuple(map(_with_formulas, LIVE.values()))
     return Hello(PROTOCOL, workbench.__version__, tuple(REQUESTS.kinds), rows)
 
 

@@ -22,7 +22,7 @@ from workbench.engine.events import (
 )
 from workbench.engine.history import PER_STEP, History, Recent, Series
 from workbench.engine.measurements import BatchNormInspection, Predictions
-from workbench.hyperparameters import TABLE, Hyperparameters, assign
+from workbench.hyperparameters import LIVE, Hyperparameters, assign
 from workbench.protocol.hello import Hello
 from workbench.protocol.reports import (
     Arrived,
@@ -80,9 +80,7 @@ class EditState:
 class Monitor:
     """The state of the run as last reported."""
 
-    rows: Mapping[str, Spec] = field(
-        default_factory=lambda: {name: row for name, row in TABLE.items() if row.section == "training"}
-    )
+    rows: Mapping[str, Spec] = field(default_factory=lambda: LIVE)
     """What can be edited, by name: the table's own rows until an engine has said which it takes."""
     phase: Phase = Phase.STARTING
     begun: Begun | None = None

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from workbench.engine.history import Curve, Series
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE, get
+from workbench.hyperparameters import LIVE, get
 from workbench.nn.ewma import smooth
 from workbench.session.branches import parting
-from workbench.spec import Applies, Kind, Value
+from workbench.spec import Kind, Value
 from workbench.ui.state.chart_view import ChartView
 from workbench.ui.state.drawing import Line
 from workbench.ui.state.monitor import Monitor
@@ -281,8 +281,8 @@ def _number(value: Value) -> float:
 
 def _settings() -> Iterable[tuple[str, Quantity]]:
     """Every number that can be edited while it trains, but α, which has a chart of what is in force."""
-    for name, spec in TABLE.items():
-        if spec.applies is Applies.STEP and spec.kind in (Kind.REAL, Kind.INTEGER) and name != "learning_rate":
+    for name, spec in LIVE.items():
+        if spec.kind in (Kind.REAL, Kind.INTEGER) and name != "learning_rate":
             greek = f" {spec.symbol}" if spec.symbol and not spec.symbol.isascii() else ""
             yield name, Quantity(f"{name.replace('_', ' ').capitalize()}{greek}", "", _value(name))
 

@@ -19,7 +19,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from workbench.files.text import clean
-from workbench.hyperparameters import TABLE, Hyperparameters, get
+from workbench.hyperparameters import LIVE, Hyperparameters, get
 from workbench.spec import InvalidValue, Kind, Spec, Value
 from workbench.ui.messages import Edited
 from workbench.ui.state.monitor import EditState
@@ -78,7 +78,7 @@ class Editor(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._specs: Mapping[str, Spec] = {name: spec for name, spec in TABLE.items() if spec.section == "training"}
+        self._specs = LIVE
         self._rows = rows_for(self._specs.values(), 0)
         self._cursor = 1
         self._draft: str | None = None
