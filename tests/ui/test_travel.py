@@ -340,7 +340,7 @@ NOTED: list[tuple[Happening | None, str, str, Annotate]] = [
     (Made(Edit(20, "learning_rate", 0.01, 0.003, "why"), 1), "on learning_rate after step 20", "why", Annotate(20, "so", 1)),
     (Stop(40, 1, "the cost is nan"), "on guard after step 40", "", Annotate(40, "so")),
     (Note(30, "half way"), "on note after step 30", "half way", Annotate(30, "so")),
-    (Planned(10, "l2", 0.5), "on plan after step 10", "", Annotate(10, "so")),
+    (Planned(10, "l2", 0.5), "on l2 after step 10", "", Annotate(10, "so")),
     (None, "on step 40", "", Annotate(40, "so")),
 ]
 

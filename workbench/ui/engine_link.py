@@ -63,7 +63,10 @@ class Keeping:
 
 
 class EngineLink(Widget):
-    """Has one run. It is not seen: what is to be seen of the run is in `monitor`."""
+    """Has one run. It is not seen: what is to be seen of the run is in `monitor`.
+
+    The engine is a child of this process, so the paths of sessions mean the same on both sides.
+    """
 
     DEFAULT_CSS: ClassVar[str] = "EngineLink { display: none; }"
 

@@ -127,7 +127,7 @@ def _beta(value: object) -> float | None:
 
 
 _FORMER_NAME = "preset"
-"""What the key `name` is called in files of before 0.2."""
+"""What the key `name` is called in files that an earlier workbench wrote."""
 _NAME = f"a name in quotes, of at most {MAX_NAME} characters"
 _RULES = {
     "name": _one_of(tuple(LAYOUTS)),
