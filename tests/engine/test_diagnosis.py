@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -66,19 +67,21 @@ def kinds(found: tuple[Finding, ...], least: Level = Level.WARNING) -> dict[str,
     return {each.kind: each for each in found if each.level >= least}
 
 
-def trained(preset: str, steps: int, edits: list[tuple[int, str, Any]] | None = None, **changes: Any) -> Facts:
+@cache
+def trained(preset: str, steps: int, edits: tuple[tuple[int, str, Any], ...] = (), **changes: Any) -> Facts:
+    """What is known after so many steps; several tests ask for the same."""
     chosen = load_preset(preset)
     for name, value in changes.items():
         chosen = chosen.with_value(name, value)
     run = Run(Session(preset=chosen, seed=1))
     history, evaluated = History(), None
-    for event in run.events(scripted(edits or []), lambda: False, Until(steps=steps)):
+    for event in run.events(scripted(list(edits)), lambda: False, Until(steps=steps)):
         history.record(event)
         evaluated = event if isinstance(event, Evaluated) else evaluated
     trainer = run.trainer
     return Facts(
         trainer.state.step, str(trainer.splits.task), trainer.hyperparameters, trainer.architecture.batch_norm, history,
-        evaluated, since=max((step for step, *_ in edits or []), default=0),
+        evaluated, since=max((step for step, *_ in edits), default=0),
     )  # fmt: skip
 
 
@@ -351,7 +354,7 @@ def test_gradient_descent_that_explodes_at_once_is_told_though_the_guard_took_th
 def test_the_suggested_edit_mends_it(preset: str, steps: int, kind: str):
     before = trained(preset, steps)
     finding = kinds(diagnose(before))[kind]
-    after = trained(preset, steps + 1500, [(steps, finding.name, finding.value)])
+    after = trained(preset, steps + 1500, ((steps, finding.name, finding.value),))
     assert after.evaluated is not None
     assert before.evaluated is not None
     assert after.evaluated.dev is not None
@@ -360,10 +363,10 @@ def test_the_suggested_edit_mends_it(preset: str, steps: int, kind: str):
 
 
 def test_vanishing_gradients_are_mended_in_the_two_steps_suggested():
-    edits: list[tuple[int, str, Any]] = []
+    edits: tuple[tuple[int, str, Any], ...] = ()
     for step in (300, 600):
         finding = diagnose(trained("vanishing-gradients", step, edits))[0]
-        edits.append((step, finding.name, finding.value))
+        edits += ((step, finding.name, finding.value),)
     assert [name for _, name, _ in edits] == ["learning_rate", "optimizer"]
     after = trained("vanishing-gradients", 4000, edits)
     assert after.evaluated is not None
