@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from workbench.data.splits import prepare
 from workbench.engine.commands import scripted
-from workbench.engine.events import Diverged, Evaluated, Event, Finished, StepsTaken
+from workbench.engine.events import Diverged, EpochsEnded, Evaluated, Event, Finished, StepsTaken
 from workbench.engine.gradcheck import FINE, check_gradients
 from workbench.engine.measurements import BatchNormStatistics, Score
 from workbench.engine.state import State
@@ -80,7 +80,7 @@ def train(preset: str | Preset, steps: int, edits: list[tuple[int, str, Any]] | 
     for event in run.events(scripted(edits or []), lambda: False, Until(steps=steps)):
         if isinstance(event, StepsTaken):
             columns.append(event)
-        else:
+        elif not isinstance(event, EpochsEnded):
             others.append(event)
     end = others[-1]
     assert isinstance(end, (Finished, Diverged))

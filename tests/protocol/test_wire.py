@@ -14,7 +14,7 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
-    EpochEnded,
+    EpochsEnded,
     Evaluated,
     Finished,
     GuardPassed,
@@ -148,13 +148,14 @@ MESSAGES: list[tuple[Codec, object]] = [
     *((REPORTS, each) for each in (Exported(7, "x", b"\x00\xff", 3, 1), ExportFailed(7, "no"), PresetMade(8, "text", 3))),
     (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), None, (), look=True)),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
+    (REPORTS, EpochsEnded(7, 2, np.array([0.5, NAN]))),
     (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
     (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), Score(np.inf, 0.1), ())),
     (REPORTS, HyperparameterChanged(7, "keep_prob", (0.5,), (1.0,), "not used", 3, True)),
     (REPORTS, CommandRejected(7, "x", 2, "no")),
     (REPORTS, Diverged(7, "the cost is nan", (1, 2, 3), 6)),
     (REPORTS, Finished(7, 1, Score(0.5, 0.1), None, Score(0.5, 0.1))),
-    *((REPORTS, each) for each in (EpochEnded(7, 1, 0.5), Paused(7), Resumed(7), Saved("s", 7), SaveFailed("s", "full"))),
+    *((REPORTS, each) for each in (Paused(7), Resumed(7), Saved("s", 7), SaveFailed("s", "full"))),
     *((REPORTS, each) for each in (Refused("a\nb", True), Crashed("/tmp/x", "KeyError"))),
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workbench.engine.commands import Command, PassGuard, SetHyperparameter, scripted
-from workbench.engine.events import Diverged, Evaluated, Event, StepsTaken, StoppedEarly
+from workbench.engine.events import Columns, Diverged, Evaluated, Event, StoppedEarly
 from workbench.engine.trainer import Until
 from workbench.run.replay import replay
 from workbench.run.run import Run
@@ -34,14 +34,14 @@ EDITS: Edits = [
 BUDGETS = pytest.mark.parametrize("budget", [1, 20_000, BUDGET])
 
 
-def go(run: Run, steps: int, edits: Iterable[tuple[int, str, Any]] = ()) -> Event | StepsTaken | None:
+def go(run: Run, steps: int, edits: Iterable[tuple[int, str, Any]] = ()) -> Event | Columns | None:
     last = None
     for event in run.events(scripted(edits), lambda: False, Until(steps=steps)):
         last = event
     return last
 
 
-def order(run: Run, steps: int, *commands: Command) -> list[Event | StepsTaken]:
+def order(run: Run, steps: int, *commands: Command) -> list[Event | Columns]:
     """Train with commands that are given at once."""
     waiting = list(commands)
 

@@ -18,7 +18,16 @@ import pytest
 
 import workbench
 from workbench.engine.commands import SetHyperparameter, scripted
-from workbench.engine.events import CommandRejected, Diverged, EpochEnded, Evaluated, Finished, HyperparameterChanged, StepsTaken
+from workbench.engine.events import (
+    CommandRejected,
+    Diverged,
+    EpochEnded,
+    EpochsEnded,
+    Evaluated,
+    Finished,
+    HyperparameterChanged,
+    StepsTaken,
+)
 from workbench.engine.history import Series
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import TABLE, Hyperparameters
@@ -31,6 +40,7 @@ from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.run.replay import replay
 from workbench.run.run import Run
 from workbench.runtime.connection import GRACE_SECONDS
+from workbench.session.session import Session
 from workbench.session.store import load_session, read_session
 from workbench.spec import Spec
 
@@ -99,7 +109,8 @@ async def test_steps_arrive_without_a_gap_and_the_run_comes_to_its_end(begun: Be
     assert (finished.step, finished.epoch) == (35, 5)
     assert finished.test is not None
     assert (await talk.hear(Paused)).step == 35
-    assert [event.epoch for event in talk.of(EpochEnded)] == [1, 2, 3, 4, 5]
+    epochs = [each for ended in talk.of(EpochsEnded) for each in range(ended.epoch - len(ended.cost) + 1, ended.epoch + 1)]
+    assert epochs == [1, 2, 3, 4, 5]
     assert [event.step for event in talk.of(Evaluated)] == [0, 7, 14, 21, 28, 35]
     done = 0
     for steps in talk.of(StepsTaken):
@@ -512,8 +523,6 @@ def test_an_app_that_is_killed_leaves_no_orphan_and_loses_no_work(
 
 def test_the_columns_of_steps_are_the_steps(make_trainer: Callable[..., Trainer], make_preset: Callable[..., Any]):
     """What crosses the wire for a thousand steps is what the trainer said of each."""
-    from workbench.session.session import Session
-
     trainer = make_trainer()
     singles = [event for event in trainer.run(until=Until(steps=50)) if hasattr(event, "gradient_norm")]
     run = Run(Session(preset=make_preset(), seed=1))
@@ -523,3 +532,25 @@ def test_the_columns_of_steps_are_the_steps(make_trainer: Callable[..., Trainer]
         np.testing.assert_array_equal(
             np.concatenate([getattr(each, name) for each in columns]), [getattr(each, name) for each in singles]
         )
+
+
+def test_the_ends_of_epochs_come_with_the_steps_and_none_is_lost(
+    make_trainer: Callable[..., Trainer], make_preset: Callable[..., Any]
+):
+    """However often it is told of steps: seldom, after each, and after the last one of an epoch only."""
+    trainer = make_trainer()
+    ends = [event for event in trainer.run(until=Until(steps=50)) if isinstance(event, EpochEnded)]
+    for due in (lambda: False, lambda: True):
+        run = Run(Session(preset=make_preset(), seed=1))
+        told = [event for event in run.events(lambda step: (), due, Until(steps=50)) if isinstance(event, EpochsEnded)]
+        assert (told[-1].step, told[-1].epoch) == (ends[-1].step, ends[-1].epoch)
+        np.testing.assert_array_equal(np.concatenate([each.cost for each in told]), [each.cost for each in ends])
+    assert len(told) == len(ends)
+
+
+def test_many_epochs_between_two_looks_come_at_once(make_preset: Callable[..., Any]):
+    preset = make_preset()
+    seldom = dataclasses.replace(preset, training=dataclasses.replace(preset.training, evaluate_every=5 * 7))
+    run = Run(Session(preset=seldom, seed=1))
+    told = [event for event in run.events(lambda step: (), lambda: False, Until(epochs=10)) if isinstance(event, EpochsEnded)]
+    assert [len(each.cost) for each in told] == [5, 5]

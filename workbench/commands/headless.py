@@ -22,6 +22,7 @@ from workbench.engine.commands import Command, CommandSource, scripted
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
+    EpochsEnded,
     Evaluated,
     Event,
     Finished,
@@ -170,6 +171,8 @@ def _drive(run: Run, commands: CommandSource, until: Until, as_json: bool, autos
                 case StepsTaken():
                     reporter.progress(_share_done(event, until, run.trainer.hyperparameters.epochs), event)
                     autosave.save_if_due()
+                    continue
+                case EpochsEnded():
                     continue
                 case Evaluated():
                     reporter.evaluated(event)

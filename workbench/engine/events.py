@@ -87,6 +87,15 @@ class EpochEnded:
     cost: float
 
 
+@dataclass(frozen=True, slots=True)
+class EpochsEnded:
+    """Consecutive epochs that are complete, ending with `epoch` after `step` steps: the cost of each, float64 (n,)."""
+
+    step: int
+    epoch: int
+    cost: Floats
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluated:
     """Train and dev were evaluated after `step` steps, and the layers looked at.
@@ -140,6 +149,7 @@ class Finished:
     test: Score | None
 
 
-Notable = HyperparameterChanged | GuardPassed | CommandRejected | EpochEnded | Evaluated | Diverged | StoppedEarly | Finished
-"""What is told of one by one, even where steps are told of as columns."""
-Event = StepTaken | Notable
+Notable = HyperparameterChanged | GuardPassed | CommandRejected | Evaluated | Diverged | StoppedEarly | Finished
+"""What is told of one by one, even where steps and the ends of epochs are told of as columns."""
+Columns = StepsTaken | EpochsEnded
+Event = StepTaken | EpochEnded | Notable

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.arrays import Floats
-from workbench.engine.events import Evaluated, Event, StepsTaken, StepTaken
+from workbench.engine.events import Columns, EpochEnded, EpochsEnded, Evaluated, Event, StepsTaken, StepTaken
 from workbench.engine.measurements import Score
 
 CAPACITY = 1024
@@ -26,6 +26,11 @@ def columns(steps: Sequence[StepTaken], progress: float) -> StepsTaken:
     """Consecutive steps, at least one, as arrays; `progress` epochs are done after them."""
     table = np.array([(each.cost, each.gradient_norm, each.learning_rate) for each in steps], np.float64).T
     return StepsTaken(steps[-1].step, steps[-1].epoch, progress, *(np.ascontiguousarray(column) for column in table))
+
+
+def epoch_column(ends: Sequence[EpochEnded]) -> EpochsEnded:
+    """Consecutive ends of epochs, at least one, as an array."""
+    return EpochsEnded(ends[-1].step, ends[-1].epoch, np.array([each.cost for each in ends], np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,7 @@ class History:
     def __init__(self) -> None:
         self.series: dict[str, Series] = {name: Series() for name in (*PER_STEP, *PER_EVALUATION)}
 
-    def record(self, event: Event | StepsTaken) -> None:
+    def record(self, event: Event | Columns) -> None:
         """Take in what an event says of the curves."""
         if isinstance(event, StepsTaken):
             steps = np.arange(event.step - len(event.cost) + 1, event.step + 1)

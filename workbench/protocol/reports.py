@@ -8,7 +8,7 @@ from workbench.arrays import Floats
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
-    EpochEnded,
+    EpochsEnded,
     Evaluated,
     Finished,
     GuardPassed,
@@ -250,7 +250,7 @@ Report = (
     | HyperparameterChanged
     | GuardPassed
     | CommandRejected
-    | EpochEnded
+    | EpochsEnded
     | Evaluated
     | Diverged
     | StoppedEarly

@@ -14,8 +14,8 @@ from pathlib import Path
 from workbench.data.dataset import DataError
 from workbench.data.splits import prepare
 from workbench.engine.commands import Command, CommandSource, SetHyperparameter
-from workbench.engine.events import Diverged, Evaluated, Event, Notable, StepsTaken, StepTaken, StoppedEarly
-from workbench.engine.history import History, columns
+from workbench.engine.events import Columns, Diverged, EpochEnded, Evaluated, Event, Notable, StepTaken, StoppedEarly
+from workbench.engine.history import History, columns, epoch_column
 from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import InputError
 from workbench.model.trained import TrainedModel
@@ -64,6 +64,7 @@ class Run:
         self._navigation = Navigation(self._tree, self.trainer, progress)
         self._saving = Saving(self._tree, self.trainer, path)
         self._pending: list[StepTaken] = []
+        self._ended: list[EpochEnded] = []
         self._best: Past | None = None
         if rebuild:
             self._saving.do_without()
@@ -75,13 +76,11 @@ class Run:
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def events(
-        self, commands: CommandSource, due: Callable[[], bool], until: Until | None = None
-    ) -> Iterator[Notable | StepsTaken]:
+    def events(self, commands: CommandSource, due: Callable[[], bool], until: Until | None = None) -> Iterator[Notable | Columns]:
         """Train, writing down what happens; suspended where the trainer is.
 
-        Steps come as columns (`StepsTaken`) instead of one by one: whenever `due` says so, and before any other event. After
-        a `Diverged` or a `StoppedEarly` the run has gone back to the last good place, or to the best.
+        Steps and the ends of epochs come as columns instead of one by one: whenever `due` says so, and before any other
+        event. After a `Diverged` or a `StoppedEarly` the run has gone back to the last good place, or to the best.
         """
         for event in self.trainer.run(self._watched(commands), until):
             self._tree.record(event)
@@ -90,9 +89,10 @@ class Run:
                 self._keep_now_and_then(event.step)
                 if not due() and len(self._pending) < MOST_PENDING:
                     continue
-            steps = self.flush()
-            if steps is not None:
-                yield steps
+            elif isinstance(event, EpochEnded):
+                self._ended.append(event)
+                continue
+            yield from self.flush()
             if not isinstance(event, StepTaken):
                 self.history.record(event)
                 self._react(event)
@@ -133,14 +133,18 @@ class Run:
             elif isinstance(event, Diverged) and event.good < self.trainer.state.step:
                 self.go_to(place_after(self._tree.timeline, event.good))
 
-    def flush(self) -> StepsTaken | None:
-        """The steps that were not yet given out, if any; they are in the history then."""
-        if not self._pending:
-            return None
-        steps = columns(self._pending, self.trainer.state.batches.progress)
-        self._pending.clear()
-        self.history.record(steps)
-        return steps
+    def flush(self) -> tuple[Columns, ...]:
+        """The steps and ends of epochs that were not yet given out; they are in the history then."""
+        given: tuple[Columns, ...] = ()
+        if self._pending:
+            steps = columns(self._pending, self.trainer.state.batches.progress)
+            self._pending.clear()
+            self.history.record(steps)
+            given = (steps,)
+        if self._ended:
+            given = (*given, epoch_column(self._ended))
+            self._ended.clear()
+        return given
 
     def result(self) -> Result:
         """Scores now, on train and dev and test."""

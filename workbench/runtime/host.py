@@ -223,9 +223,8 @@ class Host:
         return True
 
     def _flush(self) -> None:
-        steps = self._run.flush()
-        if steps is not None:
-            self._send(steps)
+        for columns in self._run.flush():
+            self._send(columns)
 
     def _travelled(self, done: int, total: int) -> None:
         if self._clock() - self._departed > PATIENCE_SECONDS and self._due():

@@ -10,9 +10,11 @@ import math
 from dataclasses import dataclass
 
 from workbench.engine.events import (
+    Columns,
     CommandRejected,
     Diverged,
     EpochEnded,
+    EpochsEnded,
     Evaluated,
     Event,
     Finished,
@@ -136,7 +138,7 @@ class Branch:
         """Its last place."""
         return Place(self.step, len(self.edits))
 
-    def after(self, event: Event | StepsTaken) -> Branch:
+    def after(self, event: Event | Columns) -> Branch:
         """The branch with one more event of its run in it; all but the marks, which need the state.
 
         Whoever folds the events of a run, in the run itself or on the other side of a wire, comes to the same branch.
@@ -159,7 +161,7 @@ class Branch:
                 return dataclasses.replace(self, best=self._best_after(event), result=result)
             case Finished():
                 return dataclasses.replace(self, result=Result(event.step, event.epoch, event.train, event.dev, event.test))
-            case HyperparameterChanged() | GuardPassed() | Evaluated() | CommandRejected() | EpochEnded():
+            case HyperparameterChanged() | GuardPassed() | Evaluated() | CommandRejected() | EpochEnded() | EpochsEnded():
                 return self
 
     def _stopped(self, stop: Stop) -> Branch:
