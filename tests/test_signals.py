@@ -154,3 +154,17 @@ def test_ctrl_c_does_not_end_it_and_q_does(tmp_path: Path):
     assert_ends(engine)
     terminal.close()
     assert terminal.saved() > 0
+
+
+def test_when_it_ends_nothing_is_left_open_and_all_that_is_said_is_where_the_run_was_saved(tmp_path: Path):
+    terminal = Terminal(tmp_path, lambda: os.environ.update(PYTHONWARNINGS="always::ResourceWarning", COLUMNS="1000"))
+    terminal.until_trained()
+    os.write(terminal.master, b"q")
+    status, _ = terminal.ended(reading=True)
+    assert status == 0
+    terminal.close()
+    (path,) = list_sessions(tmp_path)
+    last = re.sub(rb"\x1b\[[^a-zA-Z]*[a-zA-Z]", b"", terminal.output.rsplit(b"\x1b[?1049l", 1)[1]).decode()
+    assert " ".join(last.split()).replace(" ", "").startswith(f"saved{path}atstep"), last
+    assert "Exception" not in last
+    assert "Warning" not in last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from pathlib import Path
@@ -194,6 +195,16 @@ async def test_escape_leaves_a_draft_before_it_leaves_the_screen(workbench_app: 
         assert isinstance(it.app.screen, TrainingScreen)
         await it.press("escape")
         await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "the library")
+
+
+async def test_what_a_screen_is_made_of_is_not_looked_through_again_until_it_is_left(workbench_app: Open, presets: Path):
+    """Else keys wait a tenth of a second for the collector of garbage, every few seconds."""
+    async with workbench_app(presets / "clouds.toml") as it:
+        await it.until_trained(5)
+        assert gc.get_freeze_count() > len(gc.get_objects(generation=2))
+        await it.press("escape")
+        await it.until(lambda: isinstance(it.app.screen, LibraryScreen), "the library")
+        await it.until(lambda: not gc.get_freeze_count(), "the screen put away")
 
 
 # -- what goes wrong --------------------------------------------------------------------------------------------------------

@@ -126,6 +126,15 @@ def linked(make_preset: Callable[..., Preset], tmp_path: Path) -> Linked:
     return opened
 
 
+async def test_the_engine_has_ended_when_the_app_has(linked: Linked):
+    async with linked() as it:
+        pid = it.pid
+        await it.until_trained(5)
+        await it.pilot.app.action_quit()
+        await it.pilot.app._shutdown()
+        assert not Path(f"/proc/{pid}").exists()
+
+
 # -- what comes ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ whoever listens; sends requests; saves, leaves, and starts another engine where 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import shlex
 import time
@@ -20,6 +21,7 @@ from textual import on, work
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.worker import WorkerCancelled, WorkerFailed
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.files.errors import InputError
@@ -36,6 +38,8 @@ from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.dialogs.fork import CannotDepart
 from workbench.ui.state.monitor import Monitor, Phase
 
+LEAVING_SECONDS = 1.5
+"""How long the engine is waited for once all is said and saved."""
 AGAIN_SECONDS = 15.0
 """How long a failed save may be passed over by the key that asked for it, pressed again."""
 Listener = Callable[[Report], None]
@@ -102,6 +106,7 @@ class EngineLink(Widget):
         self._source, self._keeping = source, keeping or Keeping()
         self._rebuild = False
         self._engine: EngineConnection | None = None
+        self._end: asyncio.Task[None] | None = None
         self._goal: Goal | None = None
         self._offer: Timer | None = None
         self._listeners: list[Listener] = []
@@ -190,7 +195,17 @@ class EngineLink(Widget):
             self.post_message(self.Lost(f"the engine ended unexpectedly ({error})"))
         finally:
             self._engine = None
-            await engine.close()
+            # In a task of its own: Textual cancels a worker more than once, and this is to come to its end.
+            self._end = asyncio.create_task(engine.close())
+            await asyncio.shield(self._end)
+
+    async def on_unmount(self) -> None:
+        """Wait for the engine to end, or asyncio could not put it away; one that still writes after that does so alone."""
+        for worker in self.workers.cancel_node(self):
+            with contextlib.suppress(WorkerCancelled, WorkerFailed):
+                await worker.wait()
+        if self._end is not None:
+            await asyncio.wait((self._end,), timeout=LEAVING_SECONDS)
 
     @on(Heard)
     def _heard(self, message: Heard) -> None:

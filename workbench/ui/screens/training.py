@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
@@ -144,6 +145,13 @@ class TrainingScreen(WorkbenchScreen):
     def _heard(self, report: Report) -> None:
         if isinstance(report, Begun):
             self.redraw()  # before anybody types
+            # What stands now stays: looking through it again would hold keys up for a tenth of a second, every few seconds.
+            gc.collect()
+            gc.freeze()
+
+    def on_unmount(self) -> None:
+        """From now on what the screen was made of may be put away."""
+        gc.unfreeze()
 
     # -- what is asked for --------------------------------------------------------------------------------------------
 
