@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.session.branch import Edit
 from workbench.ui.state.chart_view import BETAS, LEAST, RECENT, Axis, ChartView
 from workbench.ui.state.clock import MOST, Clock
 from workbench.ui.state.layout import LAYOUTS, LEFT, LOWER_LEFT, LOWER_RIGHT, RIGHT, Last, Slot, arrange
@@ -92,9 +91,9 @@ def test_pauses_do_not_count_as_seconds():
     assert clock.step(Axis.STEP, 17.0) == 17.0
 
 
-def test_of_a_reopened_run_the_epochs_are_reckoned_from_the_batch_sizes():
+def test_of_a_reopened_run_the_epochs_are_those_that_the_engine_tells():
     clock = Clock()
-    clock.stand(300, 20, [Edit(100, "batch_size", 10, 20), Edit(150, "learning_rate", 0.1, 0.2)], 100)
+    clock.stand(((0, 0.0), (100, 10.0), (300, 50.0)))
     assert clock.shown(Axis.EPOCH, np.array([100.0, 200.0, 300.0])).tolist() == [10.0, 30.0, 50.0]
 
 
@@ -103,7 +102,7 @@ def test_going_back_forgets_what_came_after():
     clock.start(0.0)
     clock.tick(100, 1.0, 1.0)
     clock.tick(200, 2.0, 9.0)
-    clock.stand(100, 10, [], 1000)
+    clock.stand(((0, 0.0), (100, 1.0)))
     clock.start(20.0)
     clock.tick(200, 2.0, 22.0)
     assert clock.shown(Axis.SECONDS, np.array([200.0])).tolist() == [3.0]

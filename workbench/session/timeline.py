@@ -72,6 +72,18 @@ def hyperparameters_at(preset: Preset, branch: Branch, place: Place) -> Hyperpar
     return training
 
 
+def batch_sizes(preset: Preset, branch: Branch, place: Place) -> list[tuple[int, int]]:
+    """The batch sizes up to a place, each with the step after which it came into force."""
+    steps = {0, *(each.step for each in preset.plan if each.name == "batch_size" and each.step <= place.step)}
+    steps |= {each.step for each in branch.edits[: place.edits] if each.name == "batch_size"}
+    return [(step, hyperparameters_at(preset, branch, _within(branch, step, place)).batch_size) for step in sorted(steps)]
+
+
+def _within(branch: Branch, step: int, place: Place) -> Place:
+    """After `step` with all edits made there, as far as they lie before `place`."""
+    return Place(step, min(place_after(branch, step).edits, place.edits))
+
+
 def is_place(branch: Branch, place: Place) -> bool:
     """Whether the branch leads through a place."""
     edits = branch.edits

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.session.branch import Edit
 from workbench.ui.state.chart_view import Axis
 
 Floats = NDArray[np.float64]
@@ -22,25 +20,14 @@ class Clock:
         self._points: list[tuple[int, float, float]] = [(0, 0.0, 0.0)]
         self._ticked: float | None = None
 
-    def stand(self, step: int, batch_size: int, edits: Iterable[Edit], examples: int) -> None:
-        """The run stands after `step` steps: what was before is as known from here, else reckoned from the batch sizes.
-
-        `batch_size` is the one in force now, `edits` those on the way.
-        """
+    def stand(self, passage: Sequence[tuple[int, float]]) -> None:
+        """The run stands at the end of this passage of (steps, epochs); how many seconds that took is as known from here."""
         self._ticked = None
+        step = passage[-1][0]
         self._points = [point for point in self._points if point[0] <= step]
-        if self._points[-1][0] == step:
-            return
-        seconds = self._points[-1][2]
-        sizes = [(edit.step, edit.old, edit.new) for edit in edits if edit.name == "batch_size"]
-        known = [(at, old, new) for at, old, new in sizes if isinstance(old, int) and isinstance(new, int)]
-        size = known[0][1] if known else batch_size
-        self._points, at, epoch = [(0, 0.0, 0.0)], 0, 0.0
-        for until, after in [*((at, new) for at, _, new in known), (step, batch_size)]:
-            epoch += (until - at) / math.ceil(examples / size)
-            if until > at:
-                self._points.append((until, epoch, seconds))
-            at, size = until, after
+        if self._points[-1][0] < step:
+            seconds = self._points[-1][2]
+            self._points = [(at, epochs, seconds if at else 0.0) for at, epochs in passage]
 
     def start(self, now: float) -> None:
         """Training goes on at `now`, in seconds of any clock."""
