@@ -89,7 +89,7 @@ from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.hyperparameters import TABLE, Hyperparameters
 """
 THERE_AND_BACK = """
-sent = Arrived(3, 1, 0.5, Hyperparameters(keep_prob=(0.5, 1.0)), {{"l2": "so"}}, ())
+sent = Arrived(3, 1, ((0, 0.0), (3, 0.5)), Hyperparameters(keep_prob=(0.5, 1.0)), {{"l2": "so"}}, ())
 for codec, message in ((REQUESTS, GoTo(3)), (REPORTS, Hello(1, "", (), (TABLE["optimizer"], TABLE["l2"]))), (REPORTS, sent)):
     assert codec.decode(codec.encode(message)[LENGTH.size:]) == message
 {more}

@@ -31,7 +31,8 @@ DEFAULTS = dataclasses.replace(Hyperparameters(), keep_prob=(1.0, 1.0))
 def layer(number: int, units: int = 8, **changes: float) -> LayerStatistics:
     """A healthy one, or what it is changed to."""
     healthy = LayerStatistics(
-        layer=number, units=units, gradient_norm=0.1, weight_norm=3.0, update_ratio=1e-3, dead=0.0, saturated=0.0, twins=0.0,
+        layer=number, units=units, gradient_norm=0.1, clipped_norm=0.1, weight_norm=3.0, update_ratio=1e-3,
+        dead=0.0, saturated=0.0, twins=0.0,
         z=NOTHING, normalized=None, y=NOTHING, input_mean=np.zeros(2), input_std=np.ones(2), batchnorm=None,
     )  # fmt: skip
     return dataclasses.replace(healthy, **changes)  # type: ignore[arg-type]
@@ -52,7 +53,7 @@ def curve(*costs: float, steps: int = 1000, scatter: float = 0.0) -> History:
     history = History()
     noise = 1 + scatter * np.random.default_rng(1).standard_normal(steps)
     cost = np.interp(np.linspace(0, 1, steps), np.linspace(0, 1, len(costs)), costs) * noise
-    history.record(StepsTaken(steps, 5, 5.0, cost, np.ones(steps), np.full(steps, 1e-3)))
+    history.record(StepsTaken(steps, 5, 5.0, cost, np.ones(steps), np.full(steps, 1e-3), *np.zeros((2, steps))))
     return history
 
 

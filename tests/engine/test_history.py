@@ -169,7 +169,9 @@ def test_a_series_of_its_own_is_not_tied_to_the_tensor_it_came_from():
 
 
 def steps_taken(last: int, costs: list[float]) -> StepsTaken:
-    return StepsTaken(last, 1, 0.5, np.array(costs), np.full(len(costs), 2.0), np.full(len(costs), 0.1))
+    return StepsTaken(
+        last, 1, 0.5, np.array(costs), np.full(len(costs), 2.0), np.full(len(costs), 0.1), *np.zeros((2, len(costs)))
+    )
 
 
 def test_steps_are_counted_back_from_the_last_one():

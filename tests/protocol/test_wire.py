@@ -94,9 +94,10 @@ from workbench.session.branch import Best, Branch, Edit, Mark, Note, Result, Sto
 from workbench.spec import Applies, Kind, Scale, Spec
 
 NAN = float("nan")
+PASSAGE = ((0, 0.0), (2, 1.0), (3, 1.5))
 ROW = np.array([0.5, -1.5], np.float32)
 LAYER = LayerStatistics(
-    1, 2, 0.5, 1.5, 1e-3, 0.25, 0.125, 0.5, Histogram(-1.0, 1.0, np.arange(3)), None,
+    1, 2, 0.5, 0.25, 1.5, 1e-3, 0.25, 0.125, 0.5, Histogram(-1.0, 1.0, np.arange(3)), None,
     Histogram(0.0, 0.0, np.zeros(3, np.int64)), np.array([0.5]), np.array([NAN]),
     BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
 )  # fmt: skip
@@ -138,8 +139,8 @@ MESSAGES: list[tuple[Codec, object]] = [
     *((REQUESTS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
     (REQUESTS, Begin("", "", "", False, checkpoint=b"\x00\xff")),
     (REPORTS, HELLO),
-    (REPORTS, Begun(3, 1, LIVE, {"beta1": "not used"}, (2, 3), True, 9, (5, 0, 1), "binary", 2, CURVES, read_only=True)),
-    (REPORTS, Arrived(3, 1, 0.5, LIVE, {}, CURVES)),
+    (REPORTS, Begun(3, 1, PASSAGE, LIVE, {"beta1": "not used"}, (2, 3), True, 9, (5, 0, 1), "binary", 2, CURVES, read_only=True)),
+    (REPORTS, Arrived(3, 1, PASSAGE, LIVE, {}, CURVES)),
     (REPORTS, Branches((BranchSent(Branch(), ()), BranchSent(BRANCH, CURVES)), "main", "größer α")),
     *((REPORTS, each) for each in (Travelling(3, 9), Remark("so"), RateTried(np.array([0.5]), np.array([NAN])), RateFound(NAN))),
     *((REQUESTS, Inspect(at)) for at in ((), (BATCHNORM, MODEL))),
@@ -147,7 +148,7 @@ MESSAGES: list[tuple[Codec, object]] = [
     *((REPORTS, each) for each in (UnusedChanged({"l2": "so"}), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
     *((REPORTS, each) for each in (Exported(7, "x", b"\x00\xff", 3, 1), ExportFailed(7, "no"), PresetMade(8, "text", 3))),
     (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), None, (), look=True)),
-    (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]))),
+    (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]), np.array([NAN]), np.array([1.0]))),
     (REPORTS, EpochsEnded(7, 2, np.array([0.5, NAN]))),
     (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
     (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), Score(np.inf, 0.1), ())),
@@ -189,7 +190,7 @@ def test_the_types_of_values_and_arrays_are_kept():
         assert back == row
         assert type(back.default) is type(row.default)
         assert back.expected == row.expected
-    arrived = Arrived(3, 1, 0.5, LIVE, {}, ())
+    arrived = Arrived(3, 1, PASSAGE, LIVE, {}, ())
     live = REPORTS.decode(unframed(REPORTS.encode(arrived))).hyperparameters
     assert live == LIVE
     assert [type(getattr(live, each.name)) for each in fields(LIVE)] == [type(getattr(LIVE, each.name)) for each in fields(LIVE)]

@@ -49,7 +49,7 @@ def folded(*events: object, start: Branch | None = None) -> Branch:
 
 def test_steps_move_the_tip():
     row = np.ones(3)
-    assert folded(StepTaken(1, 1, 0.5, 1.0, 0.1), StepsTaken(4, 1, 0.5, row, row, row)) == Branch(step=4)
+    assert folded(StepTaken(1, 1, 0.5, 1.0, 0.1), StepsTaken(4, 1, 0.5, row, row, row, row, row)) == Branch(step=4)
 
 
 def test_an_edit_is_written_down_and_a_change_of_the_plan_is_not():
@@ -87,7 +87,9 @@ def test_a_pass_at_another_step_is_none_of_the_last_stop():
 
 def test_early_stopping_says_for_people_why_it_stopped():
     (stop,) = folded(StoppedEarly(1200, 1000, 0.123456)).stops
-    assert stop == Stop(1200, 0, "the dev cost has not been better than 0.1235, after step 1,000, for long enough")
+    assert stop == Stop(
+        1200, 0, "the dev cost without penalties has not been better than 0.1235, after step 1,000, for long enough"
+    )
 
 
 def test_the_best_is_the_first_of_the_least_and_never_nan():

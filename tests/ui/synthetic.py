@@ -44,7 +44,7 @@ def begun(
     h = hyperparameters(hidden, **changes)
     sent = () if history is None else tuple(SeriesSent(name, each.tensor()) for name, each in history.series.items() if len(each))
     return Begun(
-        step=step, epoch=1 + step // STEPS_PER_EPOCH, hyperparameters=h,
+        step=step, epoch=1 + step // STEPS_PER_EPOCH, passage=((0, 0.0), (step, step / STEPS_PER_EPOCH)), hyperparameters=h,
         sizes=(8, *(6,) * hidden, 3), parameters=123, examples=(TRAIN_EXAMPLES, 400, 400), task=task, blas_threads=1,
         history=sent, batch_norm=batch_norm, unused=unused_rows(h, batch_norm),
     )  # fmt: skip
@@ -63,6 +63,8 @@ def steps(first: int, last: int, cost: Callable[[int], float] = cost_at, rate: f
         cost=np.array([cost(each) for each in numbers]),
         gradient_norm=np.array([0.02 + math.exp(-each / 150) for each in numbers]),
         learning_rate=np.full(len(numbers), rate),
+        penalty=np.zeros(len(numbers)),
+        clipped=np.zeros(len(numbers)),
     )  # fmt: skip
 
 
@@ -77,7 +79,8 @@ def layer(number: int, last: int, step: int, batch_norm: bool) -> LayerStatistic
     norm = BatchNormStatistics(spread, spread**2 + 1, spread * 0.9, spread**2 + 0.9, np.ones(3), np.zeros(3))
     output = number == last
     return LayerStatistics(
-        layer=number, units=3 if output else 6, gradient_norm=math.exp(-step / 300) / number, weight_norm=2.0,
+        layer=number, units=3 if output else 6, gradient_norm=math.exp(-step / 300) / number,
+        clipped_norm=math.exp(-step / 300) / number, weight_norm=2.0,
         update_ratio=1e-3 / number, dead=0.0 if output else min(0.25 * (number - 1), 1.0), saturated=0.0, twins=0.0,
         z=bell(number / (last + 1)), normalized=bell(0.5, -3.0, 3.0) if batch_norm and not output else None,
         y=bell(0.5, -2.0, 2.0), input_mean=np.full(3, 0.5 + 1e-3 * step), input_std=np.ones(3),

@@ -69,8 +69,8 @@ class _Lines:
 
     def evaluated(self, event: Evaluated) -> None:
         if self._due():
-            dev = f"  dev cost {event.dev.cost:.4g}" if event.dev else ""
-            click.echo(f"step {event.step:>7,}  epoch {event.epoch:>4,}  train cost {event.train.cost:.4g}{dev}")
+            dev = f"  dev cost {event.dev.cost_text}" if event.dev else ""
+            click.echo(f"step {event.step:>7,}  epoch {event.epoch:>4,}  train cost {event.train.cost_text}{dev}")
 
     def edited(self, event: HyperparameterChanged) -> None:
         _print_edit(event)

@@ -42,7 +42,8 @@ class Summary:
         for part, score in (("train", self.train), ("dev", self.dev), ("test", self.test)):
             if score is not None:
                 error = f"RMSE {score.error:.4g}" if task is Task.REGRESSION else f"error {score.error:.2%}"
-                yield f"{part:<6} cost {score.cost:.4f}  {error}"
+                penalty = f"  penalty {score.penalty:.4f}" if score.penalty > 0 else ""
+                yield f"{part:<6} cost {score.cost:.4f}  {error}{penalty}"
         speed = f"{self.seconds:.1f} s ({self.steps_per_second:,.0f} steps/s)"
         yield f"{self.step:,} steps, {self.epoch:,} epochs, {speed}, state {self.state_hash[:12]}"
         if self.session is not None:
@@ -50,4 +51,4 @@ class Summary:
 
 
 def _figures(score: Score) -> dict[str, float | None]:
-    return {"cost": json_number(score.cost), "error": json_number(score.error)}
+    return {name: json_number(getattr(score, name)) for name in ("cost", "error", "penalty")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def score(network: Network, task: str, part: Dataset, penalty: float) -> Score:
         Z = network.infer(X)
         cost += loss.forward(Z, Y) * len(X)
         mistakes += float(loss.mistakes(Z, Y).sum())
-    return Score(cost / part.examples + penalty, loss.error(mistakes / part.examples))
+    return Score(cost / part.examples + penalty, loss.error(mistakes / part.examples), penalty)
 
 
 def chance_level(task: Task, part: Dataset, loss: Loss) -> float:
@@ -49,28 +50,40 @@ def chance_level(task: Task, part: Dataset, loss: Loss) -> float:
     return cost if math.isfinite(cost) else 0.0
 
 
-def look_at_layers(network: Network, part: Dataset, before: Array | None) -> tuple[LayerStatistics, ...]:
-    """Statistics of layers 1 to L. `before` are the flat parameters before the last update.
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What there is to be known of the last update: the flat parameters before it, and ‖dW‖ of each layer before clipping."""
 
-    It is None where nobody has seen an update: then there is neither a gradient nor a mini-batch to tell of.
-    """
+    parameters: Array
+    gradient_norms: tuple[float, ...]
+
+    @classmethod
+    def of(cls, network: Network) -> Update:
+        """Of the one that comes next: the gradients are there, not yet clipped."""
+        dW = network.named(network.gradients)
+        return cls(network.parameters.copy(), tuple(_norm(dW[f"W{l}"]) for l in range(1, len(network.layers) + 2)))
+
+
+def look_at_layers(network: Network, part: Dataset, update: Update | None) -> tuple[LayerStatistics, ...]:
+    """Statistics of layers 1 to L. Where nobody has seen an update, there is neither a gradient nor a mini-batch to tell of."""
     W, dW = network.named(network.parameters), network.named(network.gradients)
-    W_before = network.named(before) if before is not None else {}
+    W_before = network.named(update.parameters) if update is not None else {}
     running = network.running_statistics()
     found = []
     A = part.X[:LOOKED_AT]
     for l, trace in enumerate(network.trace(A), start=1):
         name = f"W{l}"
         weight_norm = _norm(W[name])
-        moved = _norm(W[name] - W_before[name]) if before is not None else math.nan
+        moved = _norm(W[name] - W_before[name]) if update is not None else math.nan
         hidden = l <= len(network.layers)
-        batchnorm = _batchnorm(network, l, running, before is not None) if hidden and running else None
+        batchnorm = _batchnorm(network, l, running, update is not None) if hidden and running else None
         slope = _slope(network, l, trace) if hidden else None
         found.append(
             LayerStatistics(
                 layer=l,
                 units=trace.Z.shape[-1],
-                gradient_norm=_norm(dW[name]) if before is not None else math.nan,
+                gradient_norm=update.gradient_norms[l - 1] if update is not None else math.nan,
+                clipped_norm=_norm(dW[name]) if update is not None else math.nan,
                 weight_norm=weight_norm,
                 update_ratio=moved / weight_norm if weight_norm else 0.0,
                 dead=0.0 if slope is None else float((slope < DEAD_SLOPE).all(axis=0).mean()),

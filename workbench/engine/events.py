@@ -18,6 +18,8 @@ class StepTaken:
         cost: J of the mini-batch before the update, penalties and dropout included; NaN where the mini-batch was left out.
         gradient_norm: ‖g‖ over all layers, before clipping.
         learning_rate: the one in force, schedule and warm-up included.
+        penalty: the part of the cost that the weights themselves have.
+        clipped: whether the gradient was clipped.
     """
 
     step: int
@@ -25,13 +27,18 @@ class StepTaken:
     cost: float
     gradient_norm: float
     learning_rate: float
+    penalty: float = 0.0
+    clipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StepsTaken:
-    """A run of consecutive steps that were committed, ending with `step`: cost, ‖g‖ and α of each, float64 (n,).
+    """A run of consecutive steps that were committed, ending with `step`.
 
-    `progress` is how many epochs are done then, with the fraction of the present one.
+    Attributes:
+        progress: how many epochs are done then, with the fraction of the present one.
+        cost, gradient_norm, learning_rate, penalty: of each, as in `StepTaken`; float64 (n,).
+        clipped: 1 where it was clipped, else 0; float64 (n,).
     """
 
     step: int
@@ -40,6 +47,13 @@ class StepsTaken:
     cost: Floats
     gradient_norm: Floats
     learning_rate: Floats
+    penalty: Floats
+    clipped: Floats
+
+    @property
+    def data_cost(self) -> Floats:
+        """The cost of each without its penalty."""
+        return self.cost - self.penalty
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +145,10 @@ class Diverged:
 
 @dataclass(frozen=True, slots=True)
 class StoppedEarly:
-    """The dev cost was not better than `cost`, that after step `best`, for as many evaluations as `patience` says."""
+    """The dev cost was not better than `cost`, that after step `best`, for as many evaluations as `patience` says.
+
+    Neither has penalties in it: what λ adds to the cost is no worse prediction.
+    """
 
     step: int
     best: int

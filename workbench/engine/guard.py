@@ -83,7 +83,7 @@ def _meaning(h: Hyperparameters) -> tuple[float, ...]:
 
 
 class BestSoFar:
-    """The least dev cost of all evaluations, when it was, and how many evaluations ago."""
+    """The least dev cost of all evaluations, penalties left out, when it was, and how many evaluations ago."""
 
     __slots__ = ("_seen", "cost", "step", "waited")
 

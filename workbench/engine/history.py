@@ -24,7 +24,9 @@ _FIELDS = ("low", "high", "total", "steps", "count", "bad")
 
 def columns(steps: Sequence[StepTaken], progress: float) -> StepsTaken:
     """Consecutive steps, at least one, as arrays; `progress` epochs are done after them."""
-    table = np.array([(each.cost, each.gradient_norm, each.learning_rate) for each in steps], np.float64).T
+    table = np.array(
+        [(each.cost, each.gradient_norm, each.learning_rate, each.penalty, each.clipped) for each in steps], np.float64
+    ).T
     return StepsTaken(steps[-1].step, steps[-1].epoch, progress, *(np.ascontiguousarray(column) for column in table))
 
 
@@ -189,9 +191,16 @@ def _empty() -> dict[str, Floats]:
     return {name: np.full(CAPACITY, fills.get(name, 0.0)) for name in _FIELDS}
 
 
-PER_STEP = ("cost", "gradient_norm", "learning_rate")
-PER_EVALUATION = ("train_cost", "dev_cost", "train_error", "dev_error")
-PER_LAYER = {"layer": "gradient_norm", "update": "update_ratio", "weight": "weight_norm", "dead": "dead"}
+PER_STEP = ("cost", "data_cost", "gradient_norm", "learning_rate", "clipped")
+PER_SCORE = ("cost", "data_cost", "error")
+PER_EVALUATION = tuple(f"{part}_{name}" for part in ("train", "dev") for name in PER_SCORE)
+PER_LAYER = {
+    "layer": "gradient_norm",
+    "clipped_norm": "clipped_norm",
+    "update": "update_ratio",
+    "weight": "weight_norm",
+    "dead": "dead",
+}
 """What is kept of each layer: the series `layer1`, `update1` ... and what an evaluation calls it."""
 RECENT = 4096
 PREFIX = "history."
@@ -219,8 +228,8 @@ class History:
 
     def _score(self, step: int, part: str, score: Score | None) -> None:
         if score is not None:
-            self.series[f"{part}_cost"].add(step, score.cost)
-            self.series[f"{part}_error"].add(step, score.error)
+            for name in PER_SCORE:
+                self.series[f"{part}_{name}"].add(step, getattr(score, name))
 
     def truncated(self, step: int) -> History:
         """A copy that ends with `step`, or a little earlier where values around it were merged."""

@@ -16,12 +16,24 @@ class Score:
     """How the network does on one part of the data, without dropout and label smoothing.
 
     Attributes:
-        cost: J, the mean loss plus the penalties.
+        cost: J, the mean loss plus the penalty.
         error: share of wrong examples; the root mean squared error for a regression.
+        penalty: (λ/2)·Σ‖W‖² + λ₁·Σ|W|; NaN where it is not known.
     """
 
     cost: float
     error: float
+    penalty: float = 0.0
+
+    @property
+    def data_cost(self) -> float:
+        """The mean loss alone: what may be compared across values of λ and λ₁."""
+        return self.cost - self.penalty
+
+    @property
+    def cost_text(self) -> str:
+        """The cost for people, who are told how much of it is penalty."""
+        return f"{self.cost:.4g}" + (f" ({self.penalty:.3g} of it penalty)" if self.penalty > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class LayerStatistics:
 
     Attributes:
         gradient_norm: ‖dW‖ at the last step, before clipping; NaN where there was none.
+        clipped_norm: the same after clipping, of what the optimizer was given.
         weight_norm: ‖W‖.
         update_ratio: ‖ΔW‖/‖W‖ of the last step; about 1e-3 is healthy; NaN where there was none.
         dead: share of units whose slope g' is below 1e-3 on every example looked at: ReLUs that never fire, sigmoids
@@ -70,6 +83,7 @@ class LayerStatistics:
     layer: int
     units: int
     gradient_norm: float
+    clipped_norm: float
     weight_norm: float
     update_ratio: float
     dead: float

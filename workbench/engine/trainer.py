@@ -26,7 +26,7 @@ from numpy.typing import DTypeLike
 
 from workbench.data.splits import Splits
 from workbench.engine.commands import Command, CommandSource, PassGuard, Planned, SetHyperparameter, no_commands
-from workbench.engine.evaluation import LOOKED_AT, chance_level, look_at_layers, score
+from workbench.engine.evaluation import LOOKED_AT, Update, chance_level, look_at_layers, score
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -214,9 +214,11 @@ class Trainer:
         state.use_optimizer(h.optimizer)
         X, Y = self._mini_batch()
         due = step % h.evaluate_every == 0 if h.evaluate_every else batches.epoch_done
-        before = state.network.parameters.copy() if due and looking else None
         with np.errstate(all="ignore"):  # what is not finite is found and reported
-            cost, length = self._gradients(X, Y, step)
+            data_cost, length = self._gradients(X, Y, step)
+            penalty = self._penalty()
+            cost = data_cost + penalty
+            seen = Update.of(state.network) if due and looking else None
             trouble = self._trouble(cost, length)
             risen = "" if trouble else self._risen(cost)
             if not trouble and not risen:
@@ -234,16 +236,16 @@ class Trainer:
                 yield Diverged(step, trouble or risen, rows, max(step - 2 - state.guard.above, 0) if ruined else step - 1)
                 return
             self._mini_batch()  # of which no update can be made
-            cost = length = math.nan
+            cost = length = penalty = math.nan
         else:
             state.guard.record(cost, h, self._chance)
         self.passes_guard = False
         state.step = step
         state.epoch_cost += cost * len(X)
-        evaluated = self._evaluated(before) if due and looking else None
+        evaluated = self._evaluated(seen) if due and looking else None
         if due and not looking:
             self._score_dev()
-        yield StepTaken(step, batches.epoch, cost, length, alpha)
+        yield StepTaken(step, batches.epoch, cost, length, alpha, penalty, length > h.clip_norm > 0.0)
         if batches.epoch_done:
             yield EpochEnded(step, batches.epoch, state.epoch_cost / batches.examples)
         if evaluated is not None:
@@ -278,10 +280,9 @@ class Trainer:
         return f"the cost is {cost:.3g}, {steps} more than {h.guard_factor:g} times its average of {usual:.3g}"
 
     def _gradients(self, X: Array, Y: Array, step: int) -> tuple[float, float]:
-        """Forward and backward with the penalties: the cost, and the gradients' norm before clipping."""
+        """Forward and backward with the penalties: the mean loss alone, and the norm of all gradients before clipping."""
         h, network = self.hyperparameters, self.state.network
         cost = self._loss.forward(network.forward(X, step), Y, h.label_smoothing)
-        cost += penalty(network.weights, h.l2, h.l1)
         network.backward(self._loss.backward())
         add_penalty_gradients(network.weight_gradients, network.weights, h.l2, h.l1, self._scratch)
         return cost, self._gradient_norm()
@@ -331,25 +332,25 @@ class Trainer:
         """Scores and layer statistics where the run was put; nothing of it is remembered."""
         return dataclasses.replace(self._look(None), look=True)
 
-    def _look(self, before: Array | None) -> Evaluated:
-        """Scores and layer statistics now; `before` are the parameters before the last update, for the update ratio."""
+    def _look(self, update: Update | None) -> Evaluated:
+        """Scores and layer statistics now, with what is known of the last update."""
         with np.errstate(all="ignore"):
             train = self._score("train")
             assert train is not None
-            layers = look_at_layers(self.state.network, self.splits.train, before)
+            layers = look_at_layers(self.state.network, self.splits.train, update)
             return Evaluated(self.state.step, self.state.batches.epoch, train, self._score("dev"), layers)
 
     def _score_dev(self) -> None:
         with np.errstate(all="ignore"):
             dev = self._score("dev")
         if dev is not None:
-            self.state.best.record(self.state.step, dev.cost)
+            self.state.best.record(self.state.step, dev.data_cost)
 
-    def _evaluated(self, before: Array | None) -> Evaluated:
+    def _evaluated(self, update: Update | None) -> Evaluated:
         """An evaluation of the run's own, whose dev cost may be the best so far."""
-        found = self._look(before)
+        found = self._look(update)
         if found.dev is not None:
-            self.state.best.record(found.step, found.dev.cost)
+            self.state.best.record(found.step, found.dev.data_cost)
         return found
 
     def finish(self) -> Finished:

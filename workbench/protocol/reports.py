@@ -36,6 +36,7 @@ class Begun:
 
     Attributes:
         step, epoch: where the run stands.
+        passage: points (steps, epochs done) between which the run came here evenly; the last is where it stands.
         hyperparameters: those in force, edits included.
         unused: those that have no effect now, each with the reason.
         sizes: widths of the network's layers, inputs first.
@@ -50,6 +51,7 @@ class Begun:
 
     step: int
     epoch: int
+    passage: tuple[tuple[int, float], ...]
     hyperparameters: Hyperparameters
     unused: dict[str, str]
     sizes: tuple[int, ...]
@@ -66,12 +68,12 @@ class Begun:
 class Arrived:
     """The run stands at another place now: after `step` steps on another branch, with these hyperparameters and curves.
 
-    All of it is as in `Begun`; `progress` is how many epochs are done, with the fraction of the present one.
+    All of it is as in `Begun`.
     """
 
     step: int
     epoch: int
-    progress: float
+    passage: tuple[tuple[int, float], ...]
     hyperparameters: Hyperparameters
     unused: dict[str, str]
     history: tuple[SeriesSent, ...]

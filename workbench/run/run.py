@@ -18,6 +18,7 @@ from workbench.engine.events import Columns, Diverged, EpochEnded, Evaluated, Ev
 from workbench.engine.history import History, columns, epoch_column
 from workbench.engine.trainer import Trainer, Until
 from workbench.files.errors import InputError
+from workbench.hyperparameters.epochs import passage
 from workbench.model.trained import TrainedModel
 from workbench.run.environment import environment, fix_blas_threads
 from workbench.run.navigation import MOST_PENDING, Navigation, Progress
@@ -27,7 +28,7 @@ from workbench.run.snapshots import BUDGET, Kind, Snapshots
 from workbench.run.tree import Tree
 from workbench.session.branch import Place, Result
 from workbench.session.session import Session
-from workbench.session.timeline import Past, place_after, place_before
+from workbench.session.timeline import Past, batch_sizes, place_after, place_before
 
 
 def new_trainer(session: Session) -> Trainer:
@@ -162,6 +163,13 @@ class Run:
     def place(self) -> Place:
         """Where the run stands on its branch."""
         return self._tree.place
+
+    @property
+    def passage(self) -> tuple[tuple[int, float], ...]:
+        """Points (steps, epochs done) between which the run came evenly to where it stands."""
+        batches = self.trainer.state.batches
+        sizes = batch_sizes(self.session.preset, self._tree.timeline, self.place)
+        return tuple(passage(batches.examples, self.trainer.architecture.batch_norm, sizes, self.place.step))
 
     @property
     def history(self) -> History:

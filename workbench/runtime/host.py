@@ -63,6 +63,8 @@ FLUSH_SECONDS = 0.1
 PATIENCE_SECONDS = 0.2
 """A journey that takes longer is reported on."""
 READ_ONLY = "opened read-only: another workbench has this session open; close it there, then open it here again"
+CURVES_OF_OTHERS = ("cost", "dev_cost", "data_cost", "dev_data_cost")
+"""What is sent of the branches beside the current one."""
 RETRIES = 20
 """How often a session that another process is just saving is read again."""
 
@@ -165,6 +167,7 @@ class Host:
         return Begun(
             step=state.step,
             epoch=state.batches.epoch,
+            passage=self._run.passage,
             hyperparameters=trainer.hyperparameters,
             unused=self._known_unused(),
             sizes=state.network.sizes,
@@ -180,7 +183,7 @@ class Host:
     def _tell_where(self, moved: bool) -> None:
         if moved:
             trainer, state = self._run.trainer, self._run.trainer.state
-            place = state.step, state.batches.epoch, state.batches.progress
+            place = state.step, state.batches.epoch, self._run.passage
             self._send(Arrived(*place, trainer.hyperparameters, self._known_unused(), self._curves()))
         self._send(self._branches())
         self._remark()
@@ -210,7 +213,7 @@ class Host:
         sent = []
         for branch in session.branches:
             series = self._run.history_of(branch.name).series if branch.name != session.current else {}
-            curves = tuple(SeriesSent(name, series[name].tensor()) for name in ("cost", "dev_cost") if name in series)
+            curves = tuple(SeriesSent(name, series[name].tensor()) for name in CURVES_OF_OTHERS if name in series)
             plain = dataclasses.replace(branch, marks=(), stops=tuple(dataclasses.replace(s, rows=()) for s in branch.stops))
             sent.append(BranchSent(plain, curves))
         return Branches(tuple(sent), session.current, self._run.redo_branch)

@@ -91,7 +91,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best dev cost so far, and after how many steps it was found."""
+    """The best dev cost so far, without penalties, and after how many steps it was found."""
 
     step: int
     cost: float
@@ -152,7 +152,8 @@ class Branch:
             case Diverged():
                 return self._stopped(Stop(event.step - 1, len(self.edits), event.reason, event.rows))
             case StoppedEarly():
-                reason = f"the dev cost has not been better than {event.cost:.4g}, after step {event.best:,}, for long enough"
+                least = f"{event.cost:.4g}, after step {event.best:,}"
+                reason = f"the dev cost without penalties has not been better than {least}, for long enough"
                 return self._stopped(Stop(event.step, len(self.edits), reason))
             case GuardPassed() if self.stops and self.stops[-1].step == event.step:
                 return dataclasses.replace(self, stops=(*self.stops[:-1], dataclasses.replace(self.stops[-1], passed=True)))
@@ -173,9 +174,9 @@ class Branch:
     def _best_after(self, event: Evaluated) -> Best | None:
         """Of each step one evaluation counts, and NaN is never the best."""
         known = self.best or Best(-1, math.inf)
-        if event.dev is None or event.step == known.step or not event.dev.cost < known.cost:
+        if event.dev is None or event.step == known.step or not event.dev.data_cost < known.cost:
             return self.best
-        return Best(event.step, event.dev.cost)
+        return Best(event.step, event.dev.data_cost)
 
     def annotated(self, step: int, text: str, edit: int = 0) -> Branch:
         """With a note on a step, or on edit number `edit` (from 1) instead; an empty text takes the note away."""

@@ -7,6 +7,7 @@ Knows no folder and no checkpoint's content.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from typing import Any, TypeVar
 
@@ -96,8 +97,12 @@ def _stop_table(stop: Stop) -> dict[str, Any]:
 
 def _result_table(result: Result) -> dict[str, Any]:
     scores = {"train": result.train, "dev": result.dev, "test": result.test}
-    tables = {name: {"cost": score.cost, "error": score.error} for name, score in scores.items() if score is not None}
+    tables = {name: _score_table(each) for name, each in scores.items() if each is not None}
     return {"step": result.step, "epoch": result.epoch, **tables}
+
+
+def _score_table(score: Score) -> dict[str, float]:
+    return {"cost": score.cost, "error": score.error, "penalty": score.penalty}
 
 
 def parse_session(text: str, where: str) -> Session:
@@ -306,8 +311,9 @@ def _score(reader: Reader, name: str) -> Score | None:
     inner = reader.reader(name)
     if inner is None:
         return None
-    inner.only(("cost", "error"))
-    return Score(inner.real("cost"), inner.real("error"))
+    inner.only(("cost", "error", "penalty"))
+    penalty = inner.real("penalty") if "penalty" in inner.table else math.nan  # earlier workbenches did not tell it
+    return Score(inner.real("cost"), inner.real("error"), penalty)
 
 
 def _environment(reader: Reader) -> Environment | None:

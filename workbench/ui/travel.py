@@ -114,7 +114,7 @@ class Travel:
             text = f"{clean(monitor.trouble, 400)}\n\n{self._where_it_is()}"
             answers += self._after_a_stop()
         if monitor.best is not None:
-            best = f"the best so far: dev cost {monitor.best.cost:.4g} after step {monitor.best.step:,}"
+            best = f"the best so far: dev data cost {monitor.best.cost:.4g} after step {monitor.best.step:,}"
             answers.append((Answer("best", "b", best), (GoToBest(),)))
         left = monitor.redo_branch
         if left:

@@ -73,8 +73,9 @@ class Twin:
     def _tell(self, report: Report, twin: Session) -> None:
         notify, which = self._link.notify, _which(twin)
         if isinstance(report, Finished):
-            dev = f", dev cost {report.dev.cost:.4g}" if report.dev is not None else ""
-            notify(f"The twin {which} batch norm has come to step {report.step:,}: train cost {report.train.cost:.4g}{dev}")
+            dev = f", dev {report.dev.data_cost:.4g}" if report.dev is not None else ""
+            costs = f"data cost on train {report.train.data_cost:.4g}{dev}"
+            notify(f"The twin {which} batch norm has come to step {report.step:,}: {costs}")
         elif isinstance(report, Refused):
             notify(f"No twin: {clean(report.problems, 300)}", severity="warning", markup=False)
         elif isinstance(report, ENDS):

@@ -93,7 +93,7 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
         text.append(clean(branch.name, 30))
         text.append(f"  step {branch.step:,}", "dim")
         if branch.best is not None:
-            text.append(f"  best dev {branch.best.cost:.4g}", "dim")
+            text.append(f"  best dev data cost {branch.best.cost:.4g}", "dim")
         own = [edit for edit in branch.edits if edit.step >= branch.fork][-2:]
         if own:
             text.append("  " + ", ".join(f"{symbol(edit.name)} {shown(edit.new)}" for edit in own), "italic")
@@ -124,7 +124,7 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
             for name in ("train", "dev", "test"):
                 score = getattr(branch.result, name)
                 if score is not None:
-                    text.append(f"{name:<6} cost {score.cost:.4g}  error {score.error:.4g}\n")
+                    text.append(f"{name:<6} cost {score.cost_text}  error {score.error:.4g}\n")
         if branch.note:
             text.append(f"\n{clean(branch.note, 500)}\n", "italic")
         text.append("\nEdits\n", "bold")

@@ -30,7 +30,7 @@ from workbench.ui.widgets.chart import Chart
 STEPS = 200
 BETA = 0.9
 SUGGESTION = "learning_rate=/3; -; learning_rate=x3"
-COLUMNS = ("", "what", "state", "cost", "less parent", "dev cost", "less parent ")
+COLUMNS = ("", "what", "state", "data cost", "less parent", "dev data cost", "less parent ")
 HOW = "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes to the steps."
 
 
@@ -66,8 +66,8 @@ class WhatIfScreen(ForkScreen):
 
     def on_mount(self) -> None:
         """Empty charts, and the line to type on."""
-        self.query_one("#whatif-cost").border_title = "Cost, smoothed"
-        self.query_one("#whatif-gap").border_title = "Cost less that of the parent"
+        self.query_one("#whatif-cost").border_title = "Data cost (no penalty), smoothed"
+        self.query_one("#whatif-gap").border_title = "Data cost less that of the parent"
         self.query_one("#whatif-cost", Chart).draw(Drawing(empty="  nothing is trained yet"))
         self.query_one("#whatif-gap", Chart).draw(Drawing(empty="  on the same mini-batches and dropout masks"))
         self.query_one("#whatif-forks").border_title = "forks"
@@ -174,7 +174,7 @@ class WhatIfScreen(ForkScreen):
         state = f"{fork.state} {done:,}/{self._steps:,}" if fork.state == "training" else fork.state
         gap = difference(fork, self._forks[self._baseline])
         own = number != self._baseline
-        dev = fork.finished.dev.cost if fork.finished is not None and fork.finished.dev is not None else math.nan
+        dev = fork.finished.dev.data_cost if fork.finished is not None and fork.finished.dev is not None else math.nan
         cost = float(np.nanmean(fork.cost[done // 2 :])) if done else math.nan
         cells = (
             Text(f"{branch_marker(number)}━", style(branch_hue(number), self.app.current_theme.dark)),

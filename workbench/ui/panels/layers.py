@@ -27,9 +27,9 @@ class LayersPanel(Panel):
     HELP = (
         "Batch norm normalizes z over the mini-batch, ẑ = (z-μ)/√(σ²+ε), then gives γẑ+β to the activation. μ and σ² of the "
         "last mini-batch stand beside their running averages, which are used at test time; the two numbers are the least and "
-        "the greatest over the layer's units. ‖ΔW‖/‖W‖ of about 1e-3 is healthy. Dead is the share of units whose slope is "
-        "below 0.001 on every example looked at. The histograms show z of the layer under the cursor before and after "
-        "normalization. ↑ ↓ choose a layer."
+        "the greatest over the layer's units. ‖dW‖ is that before clipping. ‖ΔW‖/‖W‖ of about 1e-3 is healthy. Dead is the "
+        "share of units whose slope is below 0.001 on every example looked at. The histograms show z of the layer under the "
+        "cursor before and after normalization. ↑ ↓ choose a layer."
     )
 
     def compose(self) -> ComposeResult:

@@ -96,7 +96,7 @@ def _describe_session(text: Text, session: Session) -> None:
         for name in ("train", "dev", "test"):
             score = getattr(branch.result, name)
             if score is not None:
-                text.append(f"{name:<6} cost {score.cost:.4g}  error {score.error:.4g}\n")
+                text.append(f"{name:<6} cost {score.cost_text}  error {score.error:.4g}\n")
     for edit in branch.edits[-12:]:
         note = f"  {clean(edit.note, 60)}" if edit.note else ""
         text.append(f"{edit.step:>8,}  {edit.name}  {shown(edit.old)} → {shown(edit.new)}{note}\n")

@@ -71,7 +71,7 @@ class Fork:
 
     @property
     def cost(self) -> NDArray[np.float64]:
-        """The cost of each mini-batch since the fork."""
+        """The cost of each mini-batch since the fork, without penalties: forks may differ in these."""
         return np.concatenate(self.costs) if self.costs else np.empty(0)
 
     def smoothed(self, beta: float) -> NDArray[np.float64]:
@@ -84,7 +84,7 @@ class Fork:
             case Begun():
                 self.state = "training"
             case StepsTaken():
-                self.costs.append(report.cost)
+                self.costs.append(report.data_cost)
             case CommandRejected(reason=reason):
                 self.state, self.reason = "refused", reason
             case Diverged(reason=reason):
@@ -116,7 +116,7 @@ def difference(fork: Fork, parent: Fork) -> Difference:
     mean = float(gaps.mean()) if len(gaps) else math.nan
     error = float(gaps.std(ddof=1) / math.sqrt(len(gaps))) if len(gaps) > 1 else math.nan
     ends = (fork.finished, parent.finished)
-    devs = [end.dev.cost for end in ends if end is not None and end.dev is not None]
+    devs = [end.dev.data_cost for end in ends if end is not None and end.dev is not None]
     return Difference(mean, error, devs[0] - devs[1] if len(devs) == 2 else math.nan)
 
 

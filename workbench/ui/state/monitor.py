@@ -23,6 +23,7 @@ from workbench.engine.events import (
 from workbench.engine.history import PER_STEP, History, Recent, Series
 from workbench.engine.measurements import BatchNormInspection, Predictions
 from workbench.hyperparameters import LIVE, Hyperparameters, assign
+from workbench.hyperparameters.epochs import steps_left
 from workbench.protocol.hello import Hello
 from workbench.protocol.reports import (
     Arrived,
@@ -193,7 +194,7 @@ class Monitor:
         if self.phase is not Phase.TRAINING or not rate > 0 or self.begun is None:
             return math.nan
         h = self.hyperparameters
-        return max(0.0, h.epochs - self.progress) * math.ceil(self.begun.examples[0] / h.batch_size) / rate
+        return steps_left(self.progress, h.epochs, self.begun.examples[0], h.batch_size, self.begun.batch_norm) / rate
 
     # -- what the screen itself does ----------------------------------------------------------------------------------
 
@@ -260,7 +261,7 @@ class Monitor:
                 self._stopped(report, Phase.DIVERGED, f"step {report.step:,} was not taken: {report.reason}")
             case StoppedEarly():
                 least = f"least, {report.cost:.4g}, at step {report.best:,}" if math.isfinite(report.cost) else "never finite"
-                self._stopped(report, Phase.EARLY, f"after step {report.step:,}: the dev cost was {least}")
+                self._stopped(report, Phase.EARLY, f"after step {report.step:,}: the dev cost without penalties was {least}")
             case Inspected():
                 self.batchnorm = report.batchnorm or self.batchnorm
                 if report.predictions is not None:
@@ -337,14 +338,13 @@ class Monitor:
         self.unsaved = False
 
     def _arrive(self, arrived: Arrived) -> None:
-        self.progress = arrived.progress
         self._stand(arrived)
         self.cursor, self.travelling, self.unsaved = None, None, True
         if self.phase is Phase.FINISHED or self._stop_told:  # else it went there because it stopped
             self._go_on(Phase.PAUSED)
 
     def _stand(self, place: Begun | Arrived) -> None:
-        self.step, self.epoch = place.step, place.epoch
+        self.step, self.epoch, self.progress = place.step, place.epoch, place.passage[-1][1]
         self.hyperparameters, self.unused = place.hyperparameters, place.unused
         self.edit_states, self._effects = {}, {}
         own = {name: series for name, series in self.history.series.items() if name.startswith((SPEED, DRIFT))}
@@ -353,7 +353,7 @@ class Monitor:
         self.looked = deque((each for each in self.looked if each.step <= place.step), maxlen=LOOKS)
         self.batchnorm = self.predictions = None
         if self.begun is not None:
-            self.clock.stand(place.step, self.hyperparameters.batch_size, self.edits, self.begun.examples[0])
+            self.clock.stand(place.passage)
         for sent in place.history:
             self.history.series[sent.name] = Series.from_tensor(sent.values)
         curve = self.history.series["learning_rate"].curve()

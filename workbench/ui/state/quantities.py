@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,21 +133,28 @@ def _per_step(name: str) -> Callable[[Monitor, Frame], Plot]:
     return plot
 
 
-def _cost(monitor: Monitor, frame: Frame) -> Plot:
-    plain = _per_step("cost")(monitor, frame)
-    dev = _of(monitor.history.series["dev_cost"], frame, max(4, frame.columns // 4))
-    test = _test(monitor, frame, "cost", 1.0)
+def _cost(name: str) -> Callable[[Monitor, Frame], Plot]:
+    """J, or the data's part of it: of the mini-batches, of dev, of other branches, of the twin."""
+    return partial(_costs, name)
+
+
+def _costs(name: str, monitor: Monitor, frame: Frame) -> Plot:
+    plain = _per_step(name)(monitor, frame)
+    dev = _of(monitor.history.series[f"dev_{name}"], frame, max(4, frame.columns // 4))
+    test = _test(monitor, frame, name, 1.0)
     dropout = any(each < 1 for each in monitor.hyperparameters.keep_prob)
-    raw = f"· raw{' with dropout' if dropout else ''}"
+    penalized = name == "cost" and (monitor.hyperparameters.l2 or monitor.hyperparameters.l1)
+    kinds = [kind for kind, so in (("penalty", penalized), ("dropout", dropout)) if so]
+    raw = f"· raw{' with ' if kinds else ''}{' and '.join(kinds)}"
     letters = "".join(
-        f"  {branch_marker(n)} {clean(name, 16)}" for n, name in enumerate(monitor.branches) if name in monitor.compared
+        f"  {branch_marker(n)} {clean(each, 16)}" for n, each in enumerate(monitor.branches) if each in monitor.compared
     )
     if monitor.twin is not None:
         letters += f"  T {twin_name(monitor.twin)}"
     return Plot(
         (
-            *_twin(monitor.twin, frame), *plain.lines, _line(dev.step, dev.mean, "◆", Hue.ORANGE, joined=False), *test,
-            *_others(monitor, frame),
+            *_twin(monitor.twin, name, frame), *plain.lines, _line(dev.step, dev.mean, "◆", Hue.ORANGE, joined=False), *test,
+            *_others(monitor, name, frame),
         ),
         f"{raw}  {_ewma(frame.view)}  ◆ dev{'  ▲ test' if test else ''}{letters}", plain.gaps,
     )  # fmt: skip
@@ -170,19 +178,19 @@ def lettered(x: Floats, y: Floats, number: int, apart: int) -> tuple[Line, Line]
     )
 
 
-def _twin(twin: Monitor | None, frame: Frame) -> Iterator[Line]:
+def _twin(twin: Monitor | None, cost: str, frame: Frame) -> Iterator[Line]:
     """The averaged cost of the twin."""
-    if twin is not None and len(twin.history.series["cost"]):
-        line = _smoothed(twin, "cost", frame)
+    if twin is not None and len(twin.history.series[cost]):
+        line = _smoothed(twin, cost, frame)
         apart = max(1, len(line.x) // 8)
         yield Line(line.x, line.y, "braille", Hue.SILVER)
         yield Line(line.x[apart // 2 :: apart], line.y[apart // 2 :: apart], "T", Hue.SILVER, joined=False)
 
 
-def _others(monitor: Monitor, frame: Frame) -> Iterator[Line]:
+def _others(monitor: Monitor, cost: str, frame: Frame) -> Iterator[Line]:
     """The branches that are compared with this one, smoothed alike, from where they part."""
     for number, name in enumerate(monitor.branches):
-        series = monitor.curves.get(name, {}).get("cost")
+        series = monitor.curves.get(name, {}).get(cost)
         if name not in monitor.compared or series is None or not len(series):
             continue
         curve = series.curve()
@@ -215,6 +223,12 @@ def _scores(kind: str) -> Callable[[Monitor, Frame], Plot]:
         return Plot((*lines, *points, *test), legend, unit="RMSE" if regression else "")
 
     return plot
+
+
+def _clipped(monitor: Monitor, frame: Frame) -> Plot:
+    line = _smoothed(monitor, "clipped", frame)
+    share = Line(line.x, [100 * each for each in line.y], line.marker, line.hue)
+    return Plot((share,), f"share of clipped steps  {_ewma(frame.view)}")
 
 
 def _learning_rate(monitor: Monitor, frame: Frame) -> Plot:
@@ -288,13 +302,18 @@ def _settings() -> Iterable[tuple[str, Quantity]]:
 
 
 QUANTITIES: dict[str, Quantity] = {
-    "cost": Quantity("Cost", "J", _cost),
+    "cost": Quantity("Cost", "J", _cost("cost")),
+    "data_cost": Quantity("Data cost", "J without penalty", _cost("data_cost")),
     "error": Quantity("Error", "%", _scores("error")),
     "accuracy": Quantity("Accuracy", "%", _scores("accuracy")),
     "learning_rate": Quantity("Learning rate", "α", _learning_rate),
     "gradient_norms": Quantity(
-        "Gradient norms", "‖dW‖", _layers("layer", "· all layers  1 2 … ‖dW‖ of each layer", norm=True), log=True
+        "Gradient norms", "‖dW‖", _layers("layer", "· all layers  1 2 … of each layer, before clipping", norm=True), log=True
     ),
+    "clipped_norms": Quantity(
+        "Clipped gradient norms", "‖dW‖", _layers("clipped_norm", "1 2 … of each layer, after clipping"), log=True
+    ),
+    "clipped": Quantity("Clipped steps", "%", _clipped),
     "gradient": Quantity("Gradient norm", "‖g‖", _per_step("gradient_norm"), log=True),
     "update_ratios": Quantity(
         "Update ratios", "‖ΔW‖/‖W‖", _layers("update", "1 2 … of each layer; about 1e-3 is healthy"), log=True
