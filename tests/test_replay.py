@@ -427,3 +427,24 @@ def test_a_run_that_is_gone_on_with_replays_as_a_whole(make_session: MakeSession
 def test_all_edits_together_are_what_is_in_force_at_the_end(session: Session):
     h = hyperparameters_at(session.preset, session.branch, session.branch.tip)
     assert (h.optimizer, h.learning_rate, h.batch_size, h.keep_prob, h.schedule) == ("adamw", 0.005, 5, (1.0, 1.0), "exponential")
+
+
+# -- another arithmetic -------------------------------------------------------------------------------------------------
+
+
+def of_arithmetic(session: Session, number: int) -> Session:
+    assert session.environment is not None
+    return dataclasses.replace(session, environment=dataclasses.replace(session.environment, arithmetic=number))
+
+
+def test_a_session_of_another_arithmetic_is_compared_within_a_tolerance(session: Session):
+    found = replay(of_arithmetic(session, 1))
+    assert found.as_recorded
+    assert not found.identical
+    assert found.comparison.startswith("arithmetic 1, this is 2: compared within a tolerance: final costs differ by 0 of")
+
+
+def test_another_run_is_not_within_the_tolerance(session: Session):
+    found = replay(of_arithmetic(dataclasses.replace(session, preset=session.preset.with_value("initializer_scale", 9.0)), 1))
+    assert not found.as_recorded
+    assert "is tolerated" in found.comparison

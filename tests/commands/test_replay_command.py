@@ -26,3 +26,15 @@ def test_a_replay_that_differs_fails_and_says_where(workbench: Command, saved: P
     done = workbench("replay", "runs/mine.toml")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("differs at step 6: ")
+
+
+def test_of_a_session_of_another_arithmetic_it_says_that_it_compares_within_a_tolerance(workbench: Command, tmp_path: Path):
+    assert workbench("train", "xor", "--steps", 12, "--save", "mine.toml").returncode == 0
+    path = tmp_path / "mine.toml"
+    path.write_text(path.read_text().replace("\narithmetic = 2\n", "\narithmetic = 1\n"))
+    done = workbench("replay", "mine.toml")
+    assert done.returncode == 0
+    assert "arithmetic 1, this is 2: compared within a tolerance: final costs differ by 0 of themselves" in done.stdout
+    assert "differs at" not in done.stdout
+    said = json_of(workbench("replay", "mine.toml", "--json"))
+    assert (said["identical"], said["within_tolerance"], said["arithmetic"], said["largest_gap"]) == (False, True, 1, 0.0)

@@ -30,10 +30,15 @@ def command(name: str, as_json: bool, folder: Path) -> int:
     if not isinstance(opened.content, Session):
         raise InputError(f"{name}: a preset, not a saved session: there is nothing to compare with")
     branches = replay(opened.content)
-    worst = next((each for each in branches if not each.identical), None)
+    worst = next((each for each in branches if not each.as_recorded), None)
     shown = worst or next(each for each in branches if each.branch == opened.content.current)
     if as_json:
-        figures = {"identical": worst is None, "through_step": shown.through_step, "first_difference": shown.first_difference}
+        identical = all(each.identical for each in branches)
+        figures: dict[str, object] = {
+            "identical": identical, "through_step": shown.through_step, "first_difference": shown.first_difference,
+        }  # fmt: skip
+        if shown.comparison:
+            figures |= {"arithmetic": shown.arithmetic, "largest_gap": shown.largest_gap, "within_tolerance": worst is None}
         each = {one.branch: {"identical": one.identical, "through_step": one.through_step} for one in branches}
         print_json({**figures, "branches": each})
         return 0 if worst is None else 1
@@ -47,6 +52,9 @@ def command(name: str, as_json: bool, folder: Path) -> int:
 def _print(one: Replay, where: str) -> None:
     if one.identical:
         click.echo(f"{where}bit-identical through step {one.through_step}")
+        return
+    if one.comparison:
+        click.echo(f"{where}{clean(one.comparison, 600)}")
         return
     same = f"the same through step {one.through_step}"
     click.echo(f"{where}differs at step {one.first_difference}: {clean(one.reason, 400)} ({same})")

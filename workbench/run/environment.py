@@ -12,6 +12,8 @@ import workbench
 from workbench.engine.trainer import Trainer
 from workbench.session.session import Environment, Session
 
+ARITHMETIC = 2
+"""Another number computes other bits from the same preset, seed and timeline; in the last digits only."""
 SMALL_STEP = 8_000_000
 """Parameters times batch size up to which one thread is enough."""
 
@@ -35,8 +37,12 @@ def blas_threads() -> int:
     return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
 
 
-def environment() -> Environment:
-    """What bit-identity depends on beside preset, seed and timeline."""
+def environment(session: Session | None = None) -> Environment:
+    """What bit-identity depends on beside preset, seed and timeline.
+
+    A run that was begun with another arithmetic, `session`'s, will not be the same again in the present one.
+    """
+    begun = session.environment if session is not None else None
     # The library picks its kernels by the processor, and other kernels round differently.
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     blas = [f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip() for pool in pools]
@@ -47,4 +53,5 @@ def environment() -> Environment:
         blas=", ".join(sorted(set(blas))) or "unknown",
         blas_threads=blas_threads(),
         platform=f"{platform.system()} {platform.machine()}",
+        arithmetic=ARITHMETIC if begun is None else begun.arithmetic,
     )

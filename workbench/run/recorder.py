@@ -47,6 +47,7 @@ class Recorder:
             marks=tuple(Mark(step, self._marks[step]) for step in sorted(self._marks)),
             step=self._state.step,
             checkpoint=self._branch.checkpoint if self.place == self._based else None,
+            trained_from=self._branch.trained_from if self.place == self._based else None,
         )
 
     def branch(self, result: Result | None = None) -> Branch:

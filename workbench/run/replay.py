@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from workbench.engine.events import CommandRejected, Diverged, HyperparameterChanged, StepTaken, StoppedEarly
 from workbench.engine.trainer import Trainer, Until
-from workbench.run.environment import environment, fix_blas_threads
+from workbench.run.environment import ARITHMETIC, environment, fix_blas_threads
 from workbench.run.run import new_trainer
 from workbench.run.snapshots import Kind, Snapshots
 from workbench.session.branch import Branch, Place, Result
 from workbench.session.session import Session
 from workbench.session.timeline import Script, hyperparameters_at, past
+
+TOLERANCE = 0.5
+"""Relative difference of the final costs. In a long run round-off grows until two runs share the level of the cost alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Replay:
         other_environment: what is not as it was when the session was saved. Hashes may differ for this alone, so the
             replay then goes on to the end, and compares the costs.
         largest_gap: in another environment, the largest relative difference of the final costs; None if not compared.
+        arithmetic: the version of the arithmetic that the session was trained with.
     """
 
     branch: str
@@ -38,6 +42,23 @@ class Replay:
     reason: str
     other_environment: tuple[str, ...]
     largest_gap: float | None = None
+    arithmetic: int = ARITHMETIC
+
+    @property
+    def as_recorded(self) -> bool:
+        """Identical; or, of another arithmetic, whose bits must differ, the same within `TOLERANCE`."""
+        alike = self.largest_gap is not None and self.largest_gap <= TOLERANCE
+        return self.identical or (self.arithmetic != ARITHMETIC and alike)
+
+    @property
+    def comparison(self) -> str:
+        """What is to be said where the arithmetic is another, whose bits cannot be the same; else nothing."""
+        if self.arithmetic == ARITHMETIC:
+            return ""
+        text = f"arithmetic {self.arithmetic}, this is {ARITHMETIC}: compared within a tolerance: "
+        if self.largest_gap is None:
+            return f"{text}no costs to compare ({self.reason or 'the session has none of its last step'})"
+        return f"{text}final costs differ by {self.largest_gap:.2g} of themselves at the most; {TOLERANCE:g} is tolerated"
 
 
 def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> tuple[Replay, ...]:
@@ -68,6 +89,7 @@ class _Again:
         self.start = Place(kept.past.step, len(kept.past.edits))
         self.script = Script(branch, self.start)
         trainer.restore(kept.snapshot, hyperparameters_at(session.preset, branch, self.start))
+        self.arithmetic = ARITHMETIC if session.environment is None else session.environment.arithmetic
         self.through = 0
         self.first: Replay | None = None
 
@@ -119,7 +141,7 @@ class _Again:
         return self.first if self.first is not None and not self.other else None
 
     def compare(self, step: int) -> None:
-        if step not in self.marks or self.first is not None:
+        if step not in self.marks or self.first is not None or self.arithmetic != ARITHMETIC:
             return
         if self.trainer.state.digest() == self.marks[step]:
             self.through = step
@@ -128,13 +150,15 @@ class _Again:
             self.first = self.differs(step, f"the state {where} is another")
 
     def differs(self, step: int, reason: str) -> Replay:
-        return self.first or Replay(self.branch.name, False, self.through, step, reason, self.other)
+        return self.first or Replay(self.branch.name, False, self.through, step, reason, self.other, None, self.arithmetic)
 
     def end(self) -> Replay:
         branch = self.branch
         if self.script.given < len(branch.edits):
             step = branch.edits[self.script.given].step
             return self.differs(branch.step, f"an edit at step {step} lies beyond the last step")
+        if self.arithmetic != ARITHMETIC:
+            return dataclasses.replace(self.differs(branch.step, ""), largest_gap=self.largest_gap())
         if self.first is not None:
             return dataclasses.replace(self.first, largest_gap=self.largest_gap())
         if self.through != branch.step or max(self.marks) > branch.step:
@@ -158,6 +182,6 @@ def _other_environment(session: Session) -> tuple[str, ...]:
     was, now = session.environment, environment()
     if was is None:
         return ("the session does not say where it was made",)
-    names = ("workbench", "python", "numpy", "blas", "blas_threads", "platform")
+    names = ("workbench", "python", "numpy", "blas", "blas_threads", "platform", "arithmetic")
     pairs = {name: (getattr(was, name), getattr(now, name)) for name in names}
     return tuple(f"{name}: {then} then, {here} now" for name, (then, here) in pairs.items() if then != here)

@@ -61,7 +61,7 @@ class Run:
         """
         self.trainer = new_trainer(session)
         fix_blas_threads(session, self.trainer)
-        self._tree = Tree(dataclasses.replace(session, environment=environment()), self.trainer.state, budget)
+        self._tree = Tree(dataclasses.replace(session, environment=environment(session)), self.trainer.state, budget)
         self._navigation = Navigation(self._tree, self.trainer, progress)
         self._saving = Saving(self._tree, self.trainer, path)
         self._pending: list[StepTaken] = []

@@ -25,8 +25,9 @@ from workbench.run.snapshots import Kind
 from workbench.run.tree import Tree
 from workbench.session.branch import Branch, Place, Result
 from workbench.session.checkpoint import Facts, Tensors, checkpoint_bytes, parse_checkpoint
+from workbench.session.origin import difference, digest, origin
 from workbench.session.session import Session
-from workbench.session.store import load_branch, save
+from workbench.session.store import TRAINED_FROM, load_branch, save
 from workbench.session.timeline import cut, hyperparameters_at, is_place, past
 
 GIVEN = "the checkpoint that came with the session"
@@ -57,20 +58,23 @@ class Saving:
     def do_without(self) -> None:
         """Whatever checkpoints there are, all is to be trained again."""
         session = self._tree.written
-        branches = tuple(dataclasses.replace(each, checkpoint=None) for each in session.branches)
+        branches = tuple(each.without_checkpoint() for each in session.branches)
         self._tree.written = dataclasses.replace(session, branches=branches)
 
     def _read_branch(self, branch: Branch) -> Branch:
         if branch.checkpoint is None or self._path is None:
-            return dataclasses.replace(branch, checkpoint=None)
+            return branch.without_checkpoint()
         try:
             tensors, facts = load_branch(self._tree.written, branch.name, self._path)
             place = self._remember(branch, tensors, facts, self._path.with_name(branch.checkpoint))
+            if branch.trained_from not in (None, digest(self._origin(branch, place))):
+                where = f"branch {branch.name}: trained_from"
+                raise CheckpointError(self._path, f"{where}: not the digest of this preset, seed and timeline")
         except CheckpointError:
             if branch.name == self._tree.written.current:
                 raise
             place = None
-        return branch if place == branch.tip else dataclasses.replace(branch, checkpoint=None)
+        return branch if place == branch.tip else branch.without_checkpoint()
 
     def take_in(self, checkpoint: bytes) -> None:
         """Keep what came with the session as the checkpoint of its current branch. Raises `CheckpointError`."""
@@ -84,6 +88,8 @@ class Saving:
             place = Place(state.step, int(facts["edits"]))
             if not is_place(branch, place):
                 raise ValueError(f"of step {place.step:,}, and the session of step {branch.step:,}")
+            if TRAINED_FROM in facts and (changed := difference(facts[TRAINED_FROM], self._origin(branch, place))):
+                raise ValueError(f"when it was trained, {changed}")
             self._tree.take_history(branch.name, History.from_tensors(tensors))
         except (SnapshotMismatch, ValueError, KeyError) as error:
             raise CheckpointError(where, f"not of this session: {error}") from None
@@ -113,7 +119,7 @@ class Saving:
             elif not self._is_at(path, each):
                 snapshot = self._tree.snapshots.exactly(each, each.tip) or self._from_disk(each)
                 if snapshot is None:
-                    each = dataclasses.replace(each, checkpoint=None)  # it can be trained again
+                    each = each.without_checkpoint()  # it can be trained again
                 else:
                     states[each.name] = self._whole_of(each, snapshot)
             branches.append(each)
@@ -140,7 +146,16 @@ class Saving:
         """What a checkpoint holds of a place on a branch: the state, and what makes it a trained network."""
         h = hyperparameters_at(self._tree.written.preset, branch, place)
         tensors, facts = beside_the_state(blueprint_of(self._trainer, h), self._trainer.splits.preprocessing)
-        return {**snapshot.tensors, **tensors}, {**snapshot.facts, **facts, "edits": str(place.edits)}
+        return {**snapshot.tensors, **tensors}, {
+            **snapshot.facts,
+            **facts,
+            "edits": str(place.edits),
+            TRAINED_FROM: self._origin(branch, place),
+        }
+
+    def _origin(self, branch: Branch, place: Place) -> str:
+        session = self._tree.written
+        return origin(session.preset, session.seed, past(branch, place))
 
     def _from_disk(self, branch: Branch) -> Snapshot | None:
         """The tip of a branch whose copy had to go, from where it was saved last."""
@@ -171,14 +186,17 @@ class Saving:
 
 def _content(session: Session) -> Session:
     """What of a session cannot be had again by training."""
-    branches = (dataclasses.replace(each, marks=(), best=None, result=None, checkpoint=None) for each in session.branches)
+    branches = (
+        dataclasses.replace(each, marks=(), best=None, result=None, checkpoint=None, trained_from=None)
+        for each in session.branches
+    )
     return dataclasses.replace(session, branches=tuple(branches))
 
 
 def _snapshot_in(tensors: Mapping[str, Any], facts: Mapping[str, str]) -> Snapshot:
     """The state among what a checkpoint holds."""
     state = {name: each for name, each in tensors.items() if not name.startswith((HISTORY, PREPROCESSING))}
-    return Snapshot(state, {name: each for name, each in facts.items() if name != FACT})
+    return Snapshot(state, {name: each for name, each in facts.items() if name not in (FACT, TRAINED_FROM)})
 
 
 def blueprint_of(trainer: Trainer, h: Hyperparameters) -> Blueprint:

@@ -118,6 +118,7 @@ class Branch:
         best: best dev cost on the way.
         result: scores at the last evaluation.
         checkpoint: bare name of the file beside the session's own with the tensors at the tip.
+        trained_from: digest of what these tensors were trained from, as of when they were written.
     """
 
     name: str = MAIN
@@ -132,11 +133,16 @@ class Branch:
     best: Best | None = None
     result: Result | None = None
     checkpoint: str | None = None
+    trained_from: str | None = None
 
     @property
     def tip(self) -> Place:
         """Its last place."""
         return Place(self.step, len(self.edits))
+
+    def without_checkpoint(self) -> Branch:
+        """The same, to be trained again where its tensors are wanted."""
+        return dataclasses.replace(self, checkpoint=None, trained_from=None)
 
     def after(self, event: Event | Columns) -> Branch:
         """The branch with one more event of its run in it; all but the marks, which need the state.

@@ -33,7 +33,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _CHECKPOINT = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\.safetensors")
 _KEYS = ("format", "seed", "current", "preset", "branch", "environment")
 _BRANCH_KEYS = (
-    "name", "parent", "fork", "shared_edits", "note", "step", "checkpoint", "edit", "mark", "stop", "comment", "best", "result",
+    "name", "parent", "fork", "shared_edits", "note", "step", "checkpoint", "trained_from", "edit", "mark", "stop", "comment",
+    "best", "result",
 )  # fmt: skip
 
 Timed = TypeVar("Timed", Edit, Mark, Stop, Note)
@@ -70,6 +71,8 @@ def _branch_table(branch: Branch, parent: Branch | None) -> dict[str, Any]:
     table["step"] = branch.step
     if branch.checkpoint is not None:
         table["checkpoint"] = branch.checkpoint
+    if branch.trained_from is not None:
+        table["trained_from"] = branch.trained_from
     table["edit"] = [_edit_table(each) for each in edits]
     table["stop"] = [_stop_table(each) for each in branch.stops]
     table["comment"] = [{"step": each.step, "text": each.text[:MAX_NOTE]} for each in branch.notes]
@@ -207,6 +210,7 @@ def _branch(reader: Reader, before: dict[str, Branch]) -> Branch:
         best=_best(reader),
         result=_result(reader),
         checkpoint=_checkpoint(reader),
+        trained_from=_digest(reader, "trained_from") if "trained_from" in reader.table else None,
     )
 
 
@@ -285,7 +289,11 @@ def _best(reader: Reader) -> Best | None:
 
 def _mark(reader: Reader) -> Mark:
     reader.only(("step", "hash"))
-    return Mark(reader.integer("step"), reader.matching("hash", _HASH, "64 hexadecimal digits"))
+    return Mark(reader.integer("step"), _digest(reader, "hash"))
+
+
+def _digest(reader: Reader, name: str) -> str:
+    return reader.matching(name, _HASH, "64 hexadecimal digits")
 
 
 def _in_order(reader: Reader, name: str, entries: list[Timed]) -> tuple[Timed, ...]:
@@ -322,4 +330,5 @@ def _environment(reader: Reader) -> Environment | None:
         return None
     inner.only(field.name for field in dataclasses.fields(Environment))
     texts = {name: inner.text(name, 1000) for name in ("workbench", "python", "numpy", "blas", "platform")}
-    return Environment(**texts, blas_threads=inner.integer("blas_threads"))
+    arithmetic = inner.integer("arithmetic", 1) if "arithmetic" in inner.table else 1
+    return Environment(**texts, blas_threads=inner.integer("blas_threads"), arithmetic=arithmetic)

@@ -19,7 +19,12 @@ FORMAT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What bit-identity depends on beside the session itself."""
+    """What bit-identity depends on beside the session itself.
+
+    Attributes:
+        arithmetic: the version of the engine's arithmetic that the run was begun with. Of another, only figures within a
+            tolerance can be compared.
+    """
 
     workbench: str
     python: str
@@ -27,6 +32,7 @@ class Environment:
     blas: str
     blas_threads: int
     platform: str
+    arithmetic: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,12 @@ from workbench.files.text import clean
 from workbench.files.toml import read_bounded
 from workbench.session.checkpoint import Facts, Tensors, checksum, read_checkpoint, write_checkpoint
 from workbench.session.format import parse_session, session_to_toml
+from workbench.session.origin import digest
 from workbench.session.session import Session
 
 MAX_BYTES = 16 * 2**20
+TRAINED_FROM = "trained_from"
+"""The fact of a checkpoint that says what its state was trained from; the session names the digest."""
 _NUMBERED = re.compile(r"(.*?)(\d*)")
 _OWN_NAME = re.compile(r".*\.step-\d{6,}-([0-9a-f]{8})\.safetensors", re.DOTALL)
 
@@ -44,7 +47,10 @@ def save(session: Session, states: Mapping[str, tuple[Tensors, Facts]], path: st
         raise SaveError(path, "the name of a session's file ends in .toml")  # its checkpoints are named after the rest
     files = {name: _checkpoint_file(target, session.named(name).step, *state) for name, state in states.items()}
     branches = tuple(
-        dataclasses.replace(each, checkpoint=files[each.name].name) if each.name in files else each for each in session.branches
+        dataclasses.replace(each, checkpoint=files[each.name].name, trained_from=_digest(states[each.name]))
+        if each.name in files
+        else each
+        for each in session.branches
     )
     session = dataclasses.replace(session, branches=branches)
     text = session_to_toml(session)
@@ -67,6 +73,11 @@ def save(session: Session, states: Mapping[str, tuple[Tensors, Facts]], path: st
         if each.name not in named:
             _remove(each)
     return session
+
+
+def _digest(state: tuple[Tensors, Facts]) -> str | None:
+    told = state[1].get(TRAINED_FROM)
+    return None if told is None else digest(told)
 
 
 def _checkpoint_file(target: Path, step: int, tensors: Tensors, facts: Facts) -> Path:

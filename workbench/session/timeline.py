@@ -116,6 +116,7 @@ def cut(branch: Branch, place: Place) -> Branch:
         best=branch.best if branch.best is not None and branch.best.step <= step else None,
         result=branch.result if branch.result is not None and branch.result.step <= step else None,
         checkpoint=None,
+        trained_from=None,
     )
 
 
