@@ -22,9 +22,12 @@ class Purpose(IntEnum):
     DROPOUT = 5
 
 
-def generator(seed: int, purpose: Purpose, index: int = 0, layer: int = 0) -> np.random.Generator:
-    """A fresh generator for one purpose at one index (a step or an epoch), and one layer where that matters."""
-    return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, layer, index, 0]))
+def generator(seed: int, purpose: Purpose, index: int = 0, layer: int = 0, repeat: int = 0) -> np.random.Generator:
+    """A fresh generator for one purpose at one index (a step or an epoch), and one layer where that matters.
+
+    Another `repeat` draws everything anew.
+    """
+    return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, layer, index, repeat]))
 
 
 class Stream:
@@ -35,6 +38,10 @@ class Stream:
         self._start = self._bits.state
         self._counter = self._start["state"]["counter"]
         self._counter[1] = layer
+
+    def repeat(self, number: int) -> None:
+        """From now on, draw the words of this repeat; 0 is the first."""
+        self._counter[3] = number
 
     def uint16(self, index: int, size: int) -> np.ndarray:
         """`size` independent uniform 16-bit words, a function of (seed, purpose, layer, index)."""

@@ -82,6 +82,7 @@ from workbench.protocol.requests import (
     Quit,
     Redo,
     Rename,
+    Repeat,
     Resume,
     RunTo,
     Save,
@@ -131,7 +132,7 @@ MESSAGES: list[tuple[Codec, object]] = [
     (REQUESTS, Begin("format = 2\n", "ä/b.toml", "", True)),
     *((REQUESTS, each) for each in (Pause(), Resume(), TakeStep(), Quit(), Save("/tmp/s.toml"))),
     (REQUESTS, Begin("", "", "s.toml", False, rebuild=True, autosave_seconds=0.5, snapshot_bytes=2**40)),
-    *((REQUESTS, each) for each in (RunTo(9), Undo(True), Undo(False), Redo(), GoTo(0), GoToBest(), GoOn())),
+    *((REQUESTS, each) for each in (RunTo(9), Repeat(3), Undo(True), Undo(False), Redo(), GoTo(0), GoToBest(), GoOn())),
     (REQUESTS, Annotate(3, "ä", 1)),
     (REQUESTS, Adopt(5, 2, (SetHyperparameter("l2", 0.5), SetHyperparameter("keep_prob", (0.5, 1.0), 1)))),
     *((REQUESTS, each) for each in (Switch("größer α"), Rename("a", "b"), Describe("a", "b\nc"), Delete("a"))),
@@ -235,8 +236,8 @@ def test_every_request_says_whether_it_changes_the_run():
     kinds: dict[str, Any] = {**REQUESTS.kinds}
     changing = {name for name, kind in kinds.items() if kind.changes_run is True}
     assert changing == {
-        "SetHyperparameter", "Resume", "TakeStep", "RunTo", "Undo", "Redo", "GoOn", "Adopt", "Rename", "Describe", "Delete",
-        "Annotate",
+        "SetHyperparameter", "Resume", "TakeStep", "RunTo", "Repeat", "Undo", "Redo", "GoOn", "Adopt", "Rename", "Describe",
+        "Delete", "Annotate",
     }  # fmt: skip
     assert {name for name, kind in kinds.items() if kind.changes_run is False} == kinds.keys() - changing
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ from workbench.protocol.reports import (
     Refused,
     Remark,
     Report,
+    SaveFailed,
 )
-from workbench.protocol.requests import Begin, Export, FindRate, GoTo, Pause, RunTo
+from workbench.protocol.requests import Begin, Export, FindRate, GoTo, Pause, Repeat, RunTo, Save
 from workbench.run.run import Run
 from workbench.run.saving import GIVEN
 from workbench.runtime import forks, operations
@@ -188,7 +190,7 @@ async def test_forks_are_trained_side_by_side_each_with_its_changes(fork: Begins
     heard: list[list[Report]] = [[], [], []]
     changes: list[forks.Changes] = [(SetHyperparameter("learning_rate", rate),) for rate in rates]
     async with asyncio.timeout(20):
-        await forks.train(await fork(), changes, 15, lambda number, report: heard[number].append(report))
+        await forks.train(await fork(), changes, 15, lambda number, repeat, report: heard[number].append(report))
     for rate, reports in zip(rates, heard, strict=True):
         assert isinstance(reports[-1], Finished)
         assert reports[-1].step == 15
@@ -198,11 +200,38 @@ async def test_forks_are_trained_side_by_side_each_with_its_changes(fork: Begins
     assert len({costs_of(reports)[15] for reports in heard}) == 3
 
 
+async def test_a_repeat_is_paired_with_the_repeats_of_other_forks_and_with_nothing_else(fork: Begins):
+    """Other mini-batches and masks than the run itself; the same for all forks, and the same each time."""
+    heard: dict[tuple[int, int], list[Report]] = {(number, repeat): [] for number in range(2) for repeat in range(3)}
+    changes: list[forks.Changes] = [(), (SetHyperparameter("learning_rate", 0.05),)]
+    async with asyncio.timeout(40):
+        await forks.train(await fork(keep_prob=0.7), changes, 15, lambda *who: heard[who[:2]].append(who[2]), repeats=3)
+    costs = {who: costs_of(reports) for who, reports in heard.items()}
+    first = min(costs[0, 0])
+    assert all(costs[0, repeat][first] == costs[1, repeat][first] for repeat in range(3))
+    assert len({costs[0, repeat][first] for repeat in range(3)}) == 3
+    assert all(isinstance(reports[-1], Finished) for reports in heard.values())
+
+
+async def test_a_run_that_is_saved_is_not_repeated(begun: Begins, tmp_path: Path):
+    talk = await begun(autosave=str(tmp_path / "s.toml"))
+    talk.engine.send(Repeat(1))
+    assert "cannot be repeated" in (await talk.hear(Remark)).text
+
+
+async def test_what_was_repeated_cannot_be_saved(begun: Begins, tmp_path: Path):
+    talk = await begun()
+    talk.engine.send(Repeat(1))
+    talk.engine.send(Save(str(tmp_path / "s.toml")))
+    assert "no run of the session" in (await talk.hear(SaveFailed)).reason
+    assert not list(tmp_path.glob("*.toml"))
+
+
 async def test_forks_that_stop_early_come_to_an_end_too(fork: Begins):
     heard: list[Report] = []
     made = await fork(evaluate_every=1, patience=2, learning_rate=1.0)
     async with asyncio.timeout(5):
-        await forks.train(made, [()], 1000, lambda number, report: heard.append(report))
+        await forks.train(made, [()], 1000, lambda number, repeat, report: heard.append(report))
     assert any(isinstance(each, StoppedEarly) for each in heard)
 
 

@@ -28,7 +28,7 @@ class MiniBatches:
 
     __slots__ = (
         "_X", "_X_batch", "_X_buffer", "_Y", "_Y_batch", "_Y_buffer", "_epoch", "_examples", "_last", "_merge_single",
-        "_offset", "_order", "_order_epoch", "_previous", "_seed",
+        "_offset", "_order", "_order_epoch", "_previous", "_repeat", "_seed",
     )  # fmt: skip
 
     def __init__(self, dataset: Dataset, seed: int, merge_single: bool) -> None:
@@ -36,7 +36,7 @@ class MiniBatches:
             raise DataError("data.examples: only 1 to train on: expected at least 2 with batch norm, because one has no variance")
         self._X, self._Y = dataset.X, dataset.Y
         self._examples: int = dataset.examples
-        self._seed = seed
+        self._seed, self._repeat = seed, 0
         self._merge_single = merge_single
         self._order, self._order_epoch = _NONE, 0
         self._X_batch = self._X_buffer = np.empty((0, dataset.X.shape[1]), dtype=np.float32)
@@ -118,8 +118,16 @@ class MiniBatches:
         self._epoch, self._offset = epoch, offset
         self._previous, self._last = None, _NONE
 
+    def repeat(self, number: int) -> None:
+        """From now on, take the examples in the order of this repeat; 0 is the first. The position stays."""
+        self._repeat, self._order_epoch = number, 0
+
     def _shuffle(self, epoch: int) -> None:
-        self._order = generator(self._seed, Purpose.SHUFFLE, epoch).permutation(self._examples).astype(np.intp, copy=False)
+        self._order = (
+            generator(self._seed, Purpose.SHUFFLE, epoch, repeat=self._repeat)
+            .permutation(self._examples)
+            .astype(np.intp, copy=False)
+        )
         self._order.flags.writeable = False
         self._order_epoch = epoch
 

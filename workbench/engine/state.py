@@ -64,6 +64,11 @@ class State:
             old, self.optimizer = self.optimizer, self._optimizer(name)
             self.optimizer.carry(old)
 
+    def repeat(self, number: int) -> None:
+        """From now on, take other mini-batches and draw other dropout masks: those of this repeat."""
+        self.batches.repeat(number)
+        self.network.repeat(number)
+
     def _averages(self) -> Iterator[tuple[str, Ewma]]:
         yield from self.optimizer.moments.items()
         if self.network.running is not None:

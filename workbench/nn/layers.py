@@ -66,6 +66,10 @@ class Dropout:
     def _threshold(self) -> int:
         return max(1, round(self.keep_prob * 65536))
 
+    def repeat(self, number: int) -> None:
+        """From now on, draw other masks: those of this repeat."""
+        self._stream.repeat(number)
+
     def forward(self, A: Array, step: int) -> Array:
         """A with units dropped, in memory of its own (A is needed for the activation's derivative)."""
         if self.keep_prob == 1.0:

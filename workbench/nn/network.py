@@ -135,6 +135,11 @@ class Network:
             if layer.batchnorm is not None:
                 layer.batchnorm.epsilon = h.batchnorm_epsilon
 
+    def repeat(self, number: int) -> None:
+        """From now on, draw the dropout masks of this repeat."""
+        for layer in self.layers:
+            layer.dropout.repeat(number)
+
     def forward(self, X: Array, step: int) -> Array:
         """Logits (m, n_out) in training: mini-batch statistics, and the dropout masks of this step."""
         A = X

@@ -87,6 +87,17 @@ class RunTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeat:
+    """From here on, take the mini-batches and dropout masks of repeat `number`, from 1: what another order would have brought.
+
+    That is no run of the session any more: it cannot be saved, and an engine that saves its run does not do it.
+    """
+
+    changes_run: ClassVar[bool] = True
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Take the last edit back: its value from now on, or with `model` the model too, to just before the edit."""
 
@@ -232,6 +243,7 @@ Request = (
     | Resume
     | TakeStep
     | RunTo
+    | Repeat
     | Undo
     | Redo
     | GoTo

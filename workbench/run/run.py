@@ -17,7 +17,7 @@ from workbench.engine.commands import Command, CommandSource, SetHyperparameter
 from workbench.engine.events import Columns, Diverged, EpochEnded, Evaluated, Event, Notable, StepTaken, StoppedEarly
 from workbench.engine.history import History, columns, epoch_column
 from workbench.engine.trainer import Trainer, Until
-from workbench.files.errors import InputError
+from workbench.files.errors import InputError, SaveError
 from workbench.hyperparameters.epochs import passage
 from workbench.model.trained import TrainedModel
 from workbench.run.environment import environment, fix_blas_threads
@@ -29,6 +29,8 @@ from workbench.run.tree import Tree
 from workbench.session.branch import Place, Result
 from workbench.session.session import Session
 from workbench.session.timeline import Past, batch_sizes, place_after, place_before
+
+REPEATED = "a repeat with other mini-batches is no run of the session"
 
 
 def new_trainer(session: Session) -> Trainer:
@@ -67,6 +69,7 @@ class Run:
         self._pending: list[StepTaken] = []
         self._ended: list[EpochEnded] = []
         self._best: Past | None = None
+        self._repeated = False
         if rebuild:
             self._saving.do_without()
         else:
@@ -244,6 +247,16 @@ class Run:
         """
         self._navigation.pass_guard()
 
+    def repeat(self, number: int) -> None:
+        """From here on, take the mini-batches and dropout masks of repeat `number`, from 1.
+
+        What comes of it is no run of the session, so it can be neither saved nor exported any more. Raises `ValueError`.
+        """
+        if not 1 <= number < 2**32:
+            raise ValueError(f"repeat {number}: expected a number from 1")
+        self._repeated = True
+        self.trainer.state.repeat(number)
+
     # -- files --------------------------------------------------------------------------------------------------------
 
     @property
@@ -257,6 +270,8 @@ class Run:
         With `scored` it is evaluated first; else the scores are those of the last evaluation.
         """
         self.flush()
+        if self._repeated:
+            raise SaveError(path, REPEATED)
         return self._saving.save(path, self.result() if scored else None)
 
     def export(self, place: Place) -> tuple[Session, bytes]:
@@ -264,4 +279,6 @@ class Run:
 
         The checkpoint may be of an earlier step; whoever begins with it trains the rest of the way. Raises `SaveError`.
         """
+        if self._repeated:
+            raise SaveError("export", REPEATED)
         return self._saving.export(place)

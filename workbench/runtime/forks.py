@@ -13,30 +13,33 @@ from collections.abc import Callable
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import Diverged, Finished, StoppedEarly
 from workbench.protocol.reports import Exported, RateFound, Refused, Report
-from workbench.protocol.requests import Begin, FindRate, Request, RunTo
+from workbench.protocol.requests import Begin, FindRate, Repeat, Request, RunTo
 from workbench.runtime.connection import EngineConnection, EngineDied
 
 Changes = tuple[SetHyperparameter, ...]
-Listener = Callable[[int, Report], None]
-"""Told each report with the number of the fork, from 0."""
+Listener = Callable[[int, int, Report], None]
+"""Told each report with the number of the fork and that of the repeat, from 0."""
 ENDS = (Finished, Diverged, StoppedEarly)
 
 
-async def train(exported: Exported, forks: list[Changes], to_step: int, listen: Listener) -> None:
+async def train(exported: Exported, forks: list[Changes], to_step: int, listen: Listener, repeats: int = 1) -> None:
     """Train every fork of a place to a step, as many at once as there are cores. Cancelled, it leaves no process.
 
-    A fork that could not be trained is heard of as `Refused`.
+    The first time on the mini-batches and dropout masks of the run itself; each further one of `repeats` on others, the same
+    for all forks. A fork that could not be trained is heard of as `Refused`.
     """
     slots = asyncio.Semaphore(os.cpu_count() or 1)
 
-    async def one(number: int, changes: Changes) -> None:
+    async def one(number: int, changes: Changes, repeat: int) -> None:
         async with slots:
-            requests: tuple[Request, ...] = (_beginning(exported), *changes, RunTo(to_step))
-            await converse(requests, (*ENDS, Refused), lambda report: listen(number, report))
+            anew = (Repeat(repeat),) if repeat else ()
+            requests: tuple[Request, ...] = (_beginning(exported), *anew, *changes, RunTo(to_step))
+            await converse(requests, (*ENDS, Refused), lambda report: listen(number, repeat, report))
 
     async with asyncio.TaskGroup() as group:
-        for number, changes in enumerate(forks):
-            group.create_task(one(number, changes))
+        for repeat in range(repeats):
+            for number, changes in enumerate(forks):
+                group.create_task(one(number, changes, repeat))
 
 
 async def find_rate(exported: Exported, request: FindRate, listen: Callable[[Report], None]) -> None:

@@ -42,6 +42,7 @@ from workbench.protocol.requests import (
     Pause,
     Quit,
     Redo,
+    Repeat,
     Request,
     Resume,
     Save,
@@ -280,6 +281,8 @@ class Host:
                     self._send(CommandRejected(step, name, value, READ_ONLY))
                 case _ if self._autosave.read_only and request is not None and request.changes_run:
                     self._send(Remark(READ_ONLY))
+                case Repeat() if self._autosave.target is not None:
+                    self._send(Remark("Not done: a run that is saved cannot be repeated with other mini-batches."))
                 case SetHyperparameter():
                     yield request
                 case Undo(model=False):

@@ -26,6 +26,7 @@ from workbench.protocol.requests import (
     MakePreset,
     Redo,
     Rename,
+    Repeat,
     Request,
     RunTo,
     Switch,
@@ -98,6 +99,9 @@ def _carry_out(request: Request, run: Run, send: Callable[[Report], None]) -> Ou
         case Adopt(step=step, edits=edits, changes=changes):
             run.go_to(Place(step, edits))
             return Outcome(changes)
+        case Repeat(number=number):
+            run.repeat(number)
+            return Outcome()
         case RunTo(step=step):
             return Outcome(trains=True, until=Until(steps=step))
         case Switch(branch=name):

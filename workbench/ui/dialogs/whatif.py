@@ -120,7 +120,7 @@ class WhatIfScreen(ForkScreen):
         changes = [self._differing(fork.changes) for fork in self._forks]
         await train(origin, changes, origin.step + self._steps, self._heard)
 
-    def _heard(self, number: int, report: Report) -> None:
+    def _heard(self, number: int, repeat: int, report: Report) -> None:
         self._forks[number].record(report)
         self._news = True
 
