@@ -17,7 +17,7 @@ import tomli
 import tomli_w
 
 from workbench.files.errors import InputError, Problems, reason_of, suggestion
-from workbench.files.text import clean
+from workbench.files.text import clean, harmful
 
 Table = Mapping[str, Any]
 
@@ -197,8 +197,17 @@ def _literal(value: object) -> str:
     if isinstance(value, str):
         # A lone surrogate (from a file name that is not UTF-8) has no place in a text file.
         safe = value.encode("utf-8", "replace").decode()
-        return tomli_w.dumps({"k": safe}).removeprefix("k = ").removesuffix("\n")
+        quoted = tomli_w.dumps({"k": safe}).removeprefix("k = ").removesuffix("\n")
+        # TOML asks that of some controls only; the terminal of whoever looks at the file would obey the others too.
+        return quoted if quoted.isprintable() else "".join(_escaped(each) if harmful(each) else each for each in quoted)
     raise TypeError(f"{type(value).__name__} has no form in TOML here")
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character == "\t":
+        return r"\t"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _size(limit: int) -> str:
