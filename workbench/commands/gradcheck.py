@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from workbench.commands.options import json_output, sessions_folder
-from workbench.commands.output import json_number, print_json
+from workbench.commands.output import json_number, print_json, say
 from workbench.files.errors import InputError
+from workbench.files.text import clean
 
 
 @click.command("gradcheck")
@@ -35,6 +36,7 @@ def command(name: str, as_json: bool, folder: Path) -> int:
         print_json({"largest": json_number(found.largest), "tensors": tensors})
     else:
         for each in found.tensors:
-            click.echo(f"{each.name:<8} {each.difference:.2e}  {'fine' if each.difference <= FINE else 'WRONG'}{each.worst}")
-        click.echo(f"largest  {found.largest:.2e}")
+            verdict = "fine" if each.difference <= FINE else "WRONG"
+            say(clean(f"{each.name:<8} {each.difference:.2e}  {verdict}{each.worst}"))
+        say(clean(f"largest  {found.largest:.2e}"))
     return 0 if found.largest <= FINE else 1

@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
 from workbench.commands.arguments import TimedEdit, try_edits
-from workbench.commands.output import print_json
+from workbench.commands.output import complain, print_json, say
 from workbench.commands.progress import every, reporter_for
 from workbench.commands.summary import Summary
 from workbench.engine.commands import Command, CommandSource, scripted
@@ -65,7 +63,7 @@ class _Told:
         pass
 
     def failed(self, path: str, reason: str, asked: bool) -> None:
-        click.echo(f"workbench: {reason}{'' if asked else '; training goes on'}", err=True)
+        complain(clean(f"{reason}{'' if asked else '; training goes on'}", 700))
 
 
 def train(run: Run, edits: list[TimedEdit], until: Until, autosave: Autosave, as_json: bool) -> int:
@@ -102,9 +100,10 @@ def train(run: Run, edits: list[TimedEdit], until: Until, autosave: Autosave, as
         print_json(summary.figures())
     else:
         for line in summary.lines(run.trainer.splits.task):
-            click.echo(line)
+            say(line)
         if isinstance(ended, StoppedEarly):
-            click.echo(f"stopped early after step {ended.step:,}; back at step {ended.best:,}, where the dev cost was least")
+            where = f"back at step {ended.best:,}, where the dev cost was least"
+            say(clean(f"stopped early after step {ended.step:,}; {where}"))
     return _status(ended, state.step, edits)
 
 
@@ -112,10 +111,10 @@ def _status(ended: Event | None, step: int, edits: list[TimedEdit]) -> int:
     """The exit status, and on standard error what is wrong."""
     if isinstance(ended, Diverged):
         back = f"; back at step {step}, the last good one" if step < ended.step - 1 else ""
-        click.echo(f"workbench: diverged at step {ended.step}: {ended.reason}{back}", err=True)
+        complain(clean(f"diverged at step {ended.step}: {ended.reason}{back}", 700))
     late = [f"{at}:{name}" for at, name, _ in edits if at > step]
     if late:
-        click.echo(f"workbench: --edit {', '.join(late)}: not applied, the run ended at step {step}", err=True)
+        complain(clean(f"--edit {', '.join(late)}: not applied, the run ended at step {step}", None))
     return 1 if late or isinstance(ended, Diverged) else 0
 
 
@@ -158,7 +157,7 @@ def _end_early(run: Run, number: int, autosave: Autosave) -> int:
     if not _saved(autosave):
         return 1
     saved = f"; saved {clean(str(autosave.target))}" if autosave.target is not None else ""
-    click.echo(f"workbench: interrupted after step {run.trainer.state.step:,}{saved}", err=True)
+    complain(clean(f"interrupted after step {run.trainer.state.step:,}{saved}", 300))
     return 128 + number
 
 

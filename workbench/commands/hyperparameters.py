@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from workbench.commands.output import say
+from workbench.files.text import clean
+
 
 @click.command("hyperparameters")
 def command() -> None:
@@ -11,6 +14,5 @@ def command() -> None:
     from workbench.hyperparameters import TABLE
 
     for spec in TABLE.values():
-        click.echo(
-            f"{spec.name:<18} {spec.symbol:<8} {spec.expected}; default {spec.default}; applies {spec.applies}. {spec.help}"
-        )
+        about = f"{spec.expected}; default {spec.default}; applies {spec.applies}. {spec.help}"
+        say(clean(f"{spec.name:<18} {spec.symbol:<8} {about}", None))

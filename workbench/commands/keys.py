@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from workbench.files.text import clean
+from workbench.commands.output import say
+from workbench.files.text import clean, clean_lines
 
 
 @click.command("keys")
@@ -13,5 +14,5 @@ def command() -> None:
     from workbench.ui.actions import ACTIONS
     from workbench.ui.preferences.keys import example_keys, keys_path
 
-    click.echo(f"# {clean(str(keys_path()))}")
-    click.echo(example_keys({action.id: action.about for action in ACTIONS.values()}), nl=False)
+    say(clean(f"# {keys_path()}", 1000))
+    say(clean_lines(example_keys({action.id: action.about for action in ACTIONS.values()}).removesuffix("\n"), None))

@@ -1,4 +1,7 @@
-"""What `--json` prints."""
+"""What a command prints: lines that are safe for a terminal, on standard output and standard error, and JSON.
+
+No command prints by any other way.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,22 @@ from collections.abc import Mapping
 
 import click
 
+from workbench.files.text import SafeText
+
+
+def say(text: SafeText) -> None:
+    """On standard output."""
+    click.echo(text)
+
+
+def complain(text: SafeText) -> None:
+    """On standard error, in the name of the program."""
+    click.echo(f"workbench: {text}", err=True)
+
 
 def print_json(figures: Mapping[str, object]) -> None:
-    """One JSON object on one line."""
-    click.echo(json.dumps(figures))
+    """One JSON object on one line, in ASCII; of its control characters `json` leaves one as it is."""
+    click.echo(json.dumps(figures).replace("\x7f", r"\u007f"))
 
 
 def json_number(x: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from workbench.commands.output import say
 from workbench.files.text import clean
 
 
@@ -14,4 +15,4 @@ def command() -> None:
 
     for path in find_presets():
         preset = read_preset(path)
-        click.echo(f"{preset.name:<22} {clean(preset.title)}")
+        say(clean(f"{clean(preset.name):<22} {preset.title}", 500))

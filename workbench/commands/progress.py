@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
+from workbench.commands.output import say
 from workbench.engine.events import Evaluated, HyperparameterChanged, StepsTaken
+from workbench.files.text import clean
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -70,7 +70,7 @@ class _Lines:
     def evaluated(self, event: Evaluated) -> None:
         if self._due():
             dev = f"  dev cost {event.dev.cost_text}" if event.dev else ""
-            click.echo(f"step {event.step:>7,}  epoch {event.epoch:>4,}  train cost {event.train.cost_text}{dev}")
+            say(clean(f"step {event.step:>7,}  epoch {event.epoch:>4,}  train cost {event.train.cost_text}{dev}"))
 
     def edited(self, event: HyperparameterChanged) -> None:
         _print_edit(event)
@@ -94,7 +94,7 @@ class _Bar:
 
 def _print_edit(event: HyperparameterChanged) -> None:
     effect = f" ({event.effect})" if event.effect else ""
-    click.echo(f"step {event.step:>7,}  {event.name}: {event.old} → {event.new}{effect}")
+    say(clean(f"step {event.step:>7,}  {event.name}: {event.old} → {event.new}{effect}", 500))
 
 
 def every(seconds: float) -> Callable[[], bool]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.commands.options import json_output, sessions_folder
-from workbench.commands.output import print_json
+from workbench.commands.output import print_json, say
 from workbench.files.errors import InputError
 from workbench.files.text import clean
 
@@ -45,18 +45,18 @@ def command(name: str, as_json: bool, folder: Path) -> int:
     for one in branches:
         _print(one, f"{clean(one.branch)}: " if len(branches) > 1 else "")
     for line in shown.other_environment if worst is not None else ():
-        click.echo(f"another environment: {clean(line)}")
+        say(clean(f"another environment: {line}", 300))
     return 0 if worst is None else 1
 
 
 def _print(one: Replay, where: str) -> None:
     if one.identical:
-        click.echo(f"{where}bit-identical through step {one.through_step}")
+        say(clean(f"{where}bit-identical through step {one.through_step}", 300))
         return
     if one.comparison:
         click.echo(f"{where}{clean(one.comparison, 600)}")
         return
     same = f"the same through step {one.through_step}"
-    click.echo(f"{where}differs at step {one.first_difference}: {clean(one.reason, 400)} ({same})")
+    say(clean(f"{where}differs at step {one.first_difference}: {clean(one.reason, 400)} ({same})", 700))
     if one.largest_gap is not None:
-        click.echo(f"{where}final costs differ by {one.largest_gap:.2g} of themselves at the most")
+        say(clean(f"{where}final costs differ by {one.largest_gap:.2g} of themselves at the most", 300))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.commands.options import sessions_folder
+from workbench.commands.output import say
 from workbench.files.errors import InputError
 from workbench.files.text import clean
 
@@ -26,7 +27,7 @@ def command(folder: Path) -> None:
             line = _described(read_session(path))
         except InputError as error:
             line = f"cannot be read: {error.problems[0]}"
-        click.echo(f"{clean(path.stem):<22} {line}")
+        say(clean(f"{clean(path.stem):<22} {line}", 1000))
 
 
 def _described(session: Session) -> str:

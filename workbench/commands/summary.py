@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from workbench.commands.output import json_number
 from workbench.data.dataset import Task
 from workbench.engine.measurements import Score
-from workbench.files.text import clean
+from workbench.files.text import SafeText, clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class Summary:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: _figures(value) if isinstance(value, Score) else value for name, value in values.items()}
 
-    def lines(self, task: Task) -> Iterator[str]:
+    def lines(self, task: Task) -> Iterator[SafeText]:
         """For people."""
         for part, score in (("train", self.train), ("dev", self.dev), ("test", self.test)):
             if score is not None:
                 error = f"RMSE {score.error:.4g}" if task is Task.REGRESSION else f"error {score.error:.2%}"
                 penalty = f"  penalty {score.penalty:.4f}" if score.penalty > 0 else ""
-                yield f"{part:<6} cost {score.cost:.4f}  {error}{penalty}"
+                yield clean(f"{part:<6} cost {score.cost:.4f}  {error}{penalty}")
         speed = f"{self.seconds:.1f} s ({self.steps_per_second:,.0f} steps/s)"
-        yield f"{self.step:,} steps, {self.epoch:,} epochs, {speed}, state {self.state_hash[:12]}"
+        yield clean(f"{self.step:,} steps, {self.epoch:,} epochs, {speed}, state {self.state_hash[:12]}")
         if self.session is not None:
-            yield f"saved  {clean(self.session)}"
+            yield clean(f"saved  {clean(self.session)}", 300)
 
 
 def _figures(score: Score) -> dict[str, float | None]:
