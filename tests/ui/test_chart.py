@@ -14,6 +14,7 @@ from driving import Bench, seen, settle
 from rich.text import Text
 from textual.pilot import Pilot
 
+from workbench.files.text import clean, literal
 from workbench.ui.state.drawing import Drawing, Line, Mark
 from workbench.ui.state.palette import Hue
 from workbench.ui.widgets.chart import Chart
@@ -63,7 +64,9 @@ async def test_any_curve_in_any_room(size: tuple[int, int]):
         for name, y in CURVES.items():
             for log in (False, True):
                 for joined in (True, False):
-                    drawing = Drawing((line(y, joined=joined),), (Mark(2.0, "λ 0.01"),), log, empty="nothing yet")
+                    drawing = Drawing(
+                        (line(y, joined=joined),), (Mark(2.0, literal("λ 0.01")),), log, empty=literal("nothing yet")
+                    )
                     text = await drawn(chart, pilot, drawing)
                     lines = text.splitlines()
                     assert (len(lines[0]), len(lines)) == size, name
@@ -72,12 +75,12 @@ async def test_any_curve_in_any_room(size: tuple[int, int]):
 @pytest.mark.parametrize("name", ["nothing", "only what is not finite"])
 async def test_where_there_is_nothing_to_draw_it_says_so(name: str):
     async with charting() as (chart, pilot):
-        assert "nothing yet" in await drawn(chart, pilot, Drawing((line(CURVES[name]),), empty="nothing yet"))
+        assert "nothing yet" in await drawn(chart, pilot, Drawing((line(CURVES[name]),), empty=literal("nothing yet")))
 
 
 async def test_values_that_a_logarithm_does_not_have_are_left_out():
     async with charting() as (chart, pilot):
-        assert "nothing yet" in await drawn(chart, pilot, Drawing((line([0.0, -1.0]),), log=True, empty="nothing yet"))
+        assert "nothing yet" in await drawn(chart, pilot, Drawing((line([0.0, -1.0]),), log=True, empty=literal("nothing yet")))
         assert "1e-3" in await drawn(chart, pilot, Drawing((line([0.0, 1e-3, 1e-2, 1e-1, 1.0, -5.0]),), log=True))
 
 
@@ -125,7 +128,7 @@ async def test_the_numbers_of_an_axis_are_all_different():
 
 async def test_labels_of_marks_are_whole_or_not_there():
     places = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 90, 91, 92, 97, 99, 100)
-    marks = tuple(Mark(float(x), f"[{x:03d}{'=' * (x % 9)}]") for x in places)
+    marks = tuple(Mark(float(x), clean(f"[{x:03d}{'=' * (x % 9)}]")) for x in places)
     for size in ((80, 20), (40, 8), (120, 14)):
         async with charting(size) as (chart, pilot):
             text = await drawn(chart, pilot, Drawing((line([50.0] * 100),), marks))
@@ -140,14 +143,14 @@ async def test_labels_of_marks_are_whole_or_not_there():
 
 async def test_a_label_that_is_wider_than_the_chart_leaves_its_line():
     async with charting((30, 8)) as (chart, pilot):
-        text = await drawn(chart, pilot, Drawing((line([1.0, 2.0, 3.0]),), (Mark(2.0, "w" * 60),)))
+        text = await drawn(chart, pilot, Drawing((line([1.0, 2.0, 3.0]),), (Mark(2.0, clean("w" * 60)),)))
         assert "www" not in text
         assert sum("│" in row[10:25] for row in text.splitlines()) >= 3
 
 
 async def test_a_mark_after_the_last_point_is_seen_and_one_before_the_first_is_not():
     async with charting() as (chart, pilot):
-        marks = (Mark(-5.0, "before"), Mark(6.0, "after"))
+        marks = (Mark(-5.0, literal("before")), Mark(6.0, literal("after")))
         text = await drawn(chart, pilot, Drawing((line([1.0, 2.0, 3.0]),), marks))
         assert "after" in text
         assert "before" not in text

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, Static, Tree
 
+from workbench.files.text import literal
 from workbench.protocol.reports import Branches, BranchSent, Exported
 from workbench.protocol.requests import Delete, Describe, Rename, Request
 from workbench.session.branch import Best, Branch, Edit
@@ -75,13 +76,13 @@ ANSWERS = (Answer("yes", "y", "do it"), Answer("later", "", "do it later"), Answ
     [(("y",), "yes"), (("n",), ""), (("escape",), ""), (("q",), ""), (("down", "enter"), "later"), (("x", "enter"), "yes")],
 )
 async def test_a_question_is_answered_by_its_keys_or_by_choosing(keys: tuple[str, ...], result: str):
-    assert await result_of(ChoiceScreen("Title", "Do it?", ANSWERS), *keys) == result
+    assert await result_of(ChoiceScreen(literal("Title"), "Do it?", ANSWERS), *keys) == result
 
 
 async def test_a_line_is_taken_without_the_blanks_around_it_or_left():
-    assert await result_of(PromptScreen("Title", "", "old"), "space", "x", "space", "enter") == "old x"
-    assert await result_of(PromptScreen("Title", "", "old"), "x", "escape") is None
-    assert await result_of(PromptScreen("Title", "", "", 3), *"abcdef", "enter") == "abc"
+    assert await result_of(PromptScreen(literal("Title"), "", "old"), "space", "x", "space", "enter") == "old x"
+    assert await result_of(PromptScreen(literal("Title"), "", "old"), "x", "escape") is None
+    assert await result_of(PromptScreen(literal("Title"), "", "", 3), *"abcdef", "enter") == "abc"
 
 
 async def test_help_names_the_keys_it_is_given():

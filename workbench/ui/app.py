@@ -14,7 +14,9 @@ from textual import on
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
+from workbench.files.text import clean
 from workbench.ui.actions import ACTIONS, KeyNames
+from workbench.ui.doors.notice import notify
 from workbench.ui.messages import Chosen
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.screen import WorkbenchScreen
@@ -67,7 +69,7 @@ class WorkbenchApp(App[None]):
 
     def _complain(self, problems: tuple[str, ...]) -> None:
         for problem in problems[:5]:
-            self.notify(problem, severity="warning", timeout=15, markup=False)
+            notify(self, clean(problem, 700), severity="warning", timeout=15)
 
     @on(Chosen)
     def _chosen(self, message: Chosen) -> None:

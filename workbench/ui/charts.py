@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from workbench.files.atomic import write_atomically
 from workbench.files.errors import SaveError
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.ui.actions import Performers
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
+from workbench.ui.doors.notice import notify
+from workbench.ui.doors.svg import svg_of
 from workbench.ui.engine_link import EngineLink
 from workbench.ui.panels.area import PanelArea
 from workbench.ui.panels.curves import ChartPanel, numbers
@@ -91,7 +90,9 @@ class Charts:
             if answer:
                 chart.quantity = answer
 
-        self._link.app.push_screen(ChoiceScreen("Chart", f"What should chart {chart.SLOT.number} show?", answers), chosen)
+        self._link.app.push_screen(
+            ChoiceScreen(literal("Chart"), f"What should chart {chart.SLOT.number} show?", answers), chosen
+        )
 
     def next_quantity(self) -> None:
         """The second chart, or the one with the keys, goes to the next quantity."""
@@ -112,13 +113,11 @@ class Charts:
         """Write a chart as SVG, and its numbers as CSV, beside the session."""
         link, path = self._link, self._link.path
         base = path.with_name(f"{path.stem}-{panel.quantity.replace('_', '-')}-{link.monitor.step}")
-        console = Console(width=panel.chart.size.width, record=True, file=io.StringIO())
-        console.print(panel.chart.render())
-        svg = console.export_svg(title=f"{link.session.preset.name}: {panel.border_title}")
+        svg = svg_of(panel.chart, clean(f"{link.session.preset.name}: {panel.heading}", 300))
         try:
             write_atomically(Path(f"{base}.svg"), svg.encode())
             write_atomically(Path(f"{base}.csv"), numbers(panel.plot(EXPORT_COLUMNS).lines).encode())
         except SaveError as error:
-            link.notify(clean(str(error), 300), severity="error", markup=False)
+            notify(link, clean(str(error), 300), severity="error")
         else:
-            link.notify(f"Wrote {clean(str(base), 200)}.svg and .csv", markup=False)
+            notify(link, clean(f"Wrote {clean(str(base), 200)}.svg and .csv", 300))

@@ -25,7 +25,7 @@ from textual.worker import WorkerCancelled, WorkerFailed
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.files.errors import InputError
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.protocol.reports import Begun, Crashed, Exported, ExportFailed, Refused, Remark, Report, Saved, SaveFailed
 from workbench.protocol.requests import Begin, Export, Pause, Request, Resume, Save, TakeStep
 from workbench.runtime.connection import EngineConnection, EngineDied
@@ -36,6 +36,7 @@ from workbench.spec import Value
 from workbench.ui.actions import Performers, key_names
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.dialogs.fork import CannotDepart
+from workbench.ui.doors.notice import notify
 from workbench.ui.state.monitor import Monitor, Phase
 
 LEAVING_SECONDS = 1.5
@@ -134,7 +135,7 @@ class EngineLink(Widget):
     def send(self, *requests: Request) -> bool:
         """Give requests to the engine; false, and said so, where there is none."""
         if self._engine is None:
-            self.notify("There is no engine to do that.", severity="warning")
+            notify(self, literal("There is no engine to do that."), severity="warning")
             return False
         for request in requests:
             self._engine.send(request)
@@ -218,8 +219,8 @@ class EngineLink(Widget):
         self.monitor.record(report, time.monotonic())
         match report:
             case Begun(read_only=True):
-                text = "Another workbench has this session open: it is read-only here."
-                self.notify(text, severity="warning", timeout=15)
+                text = literal("Another workbench has this session open: it is read-only here.")
+                notify(self, text, severity="warning", timeout=15)
             case Saved():
                 self._saved(report)
             case SaveFailed():
@@ -227,7 +228,7 @@ class EngineLink(Widget):
             case Exported() | ExportFailed():
                 self._exported(report)
             case Remark(text=text):
-                self.notify(clean(text, 500), markup=False, timeout=8)
+                notify(self, clean(text, 500), timeout=8)
             case Refused():
                 self._refused(report)
             case Crashed():
@@ -269,7 +270,7 @@ class EngineLink(Widget):
         try:
             saved = read_session(self._source) if self._source is not None else self.session
         except InputError as error:
-            self.notify(clean(str(error), 300), severity="error", markup=False)
+            notify(self, clean(str(error), 300), severity="error")
             return
         lost = self._caught_up(saved)
         if lost is None:
@@ -287,7 +288,7 @@ class EngineLink(Widget):
             if answer:
                 self._start_again(lost if answer == "forward" else saved)
 
-        self.app.push_screen(ChoiceScreen("Engine lost", text, answers), chosen)
+        self.app.push_screen(ChoiceScreen(literal("Engine lost"), text, answers), chosen)
 
     def _caught_up(self, saved: Session) -> Session | None:
         """The saved session with what was done since on the same branch; None where nothing was."""
@@ -305,7 +306,7 @@ class EngineLink(Widget):
         if report.rebuild:
             self._offer_rebuild(report.problems)
         else:
-            self.notify(clean(report.problems, 500), severity="error", timeout=30, markup=False)
+            notify(self, clean(report.problems, 500), severity="error", timeout=30)
 
     def _offer_rebuild(self, problem: str) -> None:
         steps = self.session.step
@@ -317,7 +318,7 @@ class EngineLink(Widget):
                 self._rebuild = True
                 self._start_again(self.session)
 
-        self.app.push_screen(ChoiceScreen("The checkpoint cannot be used", text, answers), chosen)
+        self.app.push_screen(ChoiceScreen(literal("The checkpoint cannot be used"), text, answers), chosen)
 
     def _start_again(self, session: Session) -> None:
         self.session = session
@@ -332,7 +333,7 @@ class EngineLink(Widget):
         if self._goal is not None and report.asked:
             self._leave(f"saved {report.path} at step {report.step:,}; go on with: workbench {shlex.quote(report.path)}")
         elif report.asked:
-            self.notify(f"Saved {clean(report.path)} at step {report.step:,}", markup=False)
+            notify(self, clean(f"Saved {clean(report.path)} at step {report.step:,}", 300))
 
     def _save_failed(self, report: SaveFailed) -> None:
         how = f" It is tried again every {self._keeping.autosave_seconds:g} s."
@@ -340,7 +341,7 @@ class EngineLink(Widget):
             how = key_names(self.app).fill(AGAIN[self._goal]) if self._goal is not None else ""
             self._offer = self.set_timer(AGAIN_SECONDS, self._stay)
         text = f"{clean(report.reason)}. Training is not affected.{how}"
-        self.notify(text, severity="error", timeout=AGAIN_SECONDS, markup=False)
+        notify(self, clean(text, 500), severity="error", timeout=AGAIN_SECONDS)
 
     def save(self) -> None:
         """Save the session."""

@@ -11,7 +11,7 @@ from workbench.engine.commands import Planned, SetHyperparameter
 from workbench.engine.events import Diverged
 from workbench.files.atomic import write_atomically
 from workbench.files.errors import SaveError
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.hyperparameters import Hyperparameters
 from workbench.protocol.reports import PresetMade, Report
 from workbench.protocol.requests import Annotate, GoOn, GoTo, GoToBest, MakePreset, Redo, Request, Resume, Switch, Undo
@@ -24,6 +24,7 @@ from workbench.ui.dialogs.finder import FinderScreen
 from workbench.ui.dialogs.fork import Departure, ForkScreen
 from workbench.ui.dialogs.prompt import PromptScreen
 from workbench.ui.dialogs.whatif import WhatIfScreen
+from workbench.ui.doors.notice import notify
 from workbench.ui.engine_link import EngineLink, void
 from workbench.ui.state.monitor import STOPPED, Phase
 from workbench.ui.state.timeline import Happening, Made
@@ -74,7 +75,7 @@ class Travel:
         link, monitor = self._link, self._link.monitor
         number = undoable(monitor.edits)
         if not number:
-            link.notify("There is no edit to undo.")
+            notify(link, literal("There is no edit to undo."))
             return
         edit = monitor.edits[number - 1]
         since = monitor.step - edit.step
@@ -89,7 +90,7 @@ class Travel:
             if answer:
                 link.send(Undo(model=answer == "model"))
 
-        link.app.push_screen(ChoiceScreen("Undo", text, answers), chosen)
+        link.app.push_screen(ChoiceScreen(literal("Undo"), text, answers), chosen)
 
     def rewind(self) -> None:
         """Put a cursor on the curves; or start another engine, where there is none."""
@@ -97,7 +98,7 @@ class Travel:
         if monitor.phase is Phase.LOST:
             self._link.restart()
         elif monitor.reach == 0:
-            self._link.notify("There is nothing to rewind yet.")
+            notify(self._link, literal("There is nothing to rewind yet."))
         else:
             self._cursor.open(monitor)
 
@@ -128,7 +129,7 @@ class Travel:
                 link.send(*next(requests for each, requests in answers if each.id == answer))
 
         title = monitor.phase.value.capitalize() if monitor.phase in STOPPED else "Go to"
-        link.app.push_screen(ChoiceScreen(title, text, [each for each, _ in answers]), chosen)
+        link.app.push_screen(ChoiceScreen(clean(title), text, [each for each, _ in answers]), chosen)
 
     def _where_it_is(self) -> str:
         monitor = self._link.monitor
@@ -184,7 +185,7 @@ class Travel:
     def _fork(self, screen: ForkScreen) -> None:
         link = self._link
         if link.monitor.begun is None or not link.connected:
-            link.notify("There is no engine to fork from.", severity="warning")
+            notify(link, literal("There is no engine to fork from."), severity="warning")
         else:
             link.app.push_screen(screen, lambda adopted: void(adopted is not None and link.send(adopted)))
 
@@ -221,13 +222,13 @@ class Travel:
             if text is not None:
                 self._link.send(Annotate(step, text, edit))
 
-        self._link.app.push_screen(PromptScreen("Note", clean(about, 100), old), typed)
+        self._link.app.push_screen(PromptScreen(literal("Note"), clean(about, 100), old), typed)
 
     def schedule(self) -> None:
         """Offer to write a preset that makes the edits by itself."""
         names = list(dict.fromkeys(edit.name.partition(".")[0] for edit in self._link.monitor.edits))
         if not names:
-            self._link.notify("There are no edits to make a schedule of.")
+            notify(self._link, literal("There are no edits to make a schedule of."))
             return
         answers = [Answer("*", "e", "every edit: trained without a hand on it, it comes to the same hash")]
         answers += [Answer(name, str(i), f"only those of {name}") for i, name in enumerate(names[:9], start=1)]
@@ -237,7 +238,7 @@ class Travel:
                 self._ask_where(() if answer == "*" else (answer,))
 
         question = "Which edits should the new preset make by itself?"
-        self._link.app.push_screen(ChoiceScreen("Timeline to schedule", question, answers), chosen)
+        self._link.app.push_screen(ChoiceScreen(literal("Timeline to schedule"), question, answers), chosen)
 
     def _ask_where(self, names: tuple[str, ...]) -> None:
         def typed(name: str | None) -> None:
@@ -248,7 +249,7 @@ class Travel:
                 self._link.send(MakePreset(number, path.stem, names))
 
         suggested = f"{clean(self._link.session.preset.name, 40)}-scheduled.toml"
-        self._link.app.push_screen(PromptScreen("Timeline to schedule", "The file of the new preset:", suggested), typed)
+        self._link.app.push_screen(PromptScreen(literal("Timeline to schedule"), "The file of the new preset:", suggested), typed)
 
     def _heard(self, report: Report) -> None:
         if isinstance(report, PresetMade) and report.number in self._presets:
@@ -257,13 +258,13 @@ class Travel:
     def _write(self, path: Path, text: str) -> None:
         link = self._link
         if os.path.exists(path):  # false for a name that no file can have: writing says why
-            link.notify(f"Not done: {clean(str(path), 200)} is there already", markup=False, timeout=8)
+            notify(link, clean(f"Not done: {path} is there already", 300), timeout=8)
             return
         try:
             write_atomically(path, text.encode())
         except SaveError as error:
-            link.notify(clean(str(error), 300), severity="error", markup=False, timeout=15)
+            notify(link, clean(str(error), 300), severity="error", timeout=15)
             return
         seed = f" --seed {link.session.seed}" if link.session.seed != 1 else ""
         told = f"Wrote {path}; train it with: workbench train {shlex.quote(str(path))}{seed}"
-        link.notify(clean(told, 500), markup=False, timeout=15)
+        notify(link, clean(told, 500), timeout=15)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from workbench.engine.events import Finished
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.protocol.reports import Refused, Report
 from workbench.protocol.requests import Begin, RunTo
 from workbench.runtime.forks import ENDS, converse
@@ -13,6 +13,7 @@ from workbench.session.format import session_to_toml
 from workbench.session.session import Session
 from workbench.session.timeline import scheduled
 from workbench.ui.actions import Performers, key_names
+from workbench.ui.doors.notice import notify
 from workbench.ui.engine_link import EngineLink
 from workbench.ui.state.monitor import Monitor
 
@@ -39,16 +40,16 @@ class Twin:
             monitor.twin = None
             monitor.revision += 1
         elif not monitor.step:
-            link.notify("There is no step to train a twin to yet.")
+            notify(link, literal("There is no step to train a twin to yet."))
         else:
             twin = self._made()
             conflicts = twin.preset.conflicts()
             if conflicts:
-                link.notify(f"No twin: {clean(': '.join(conflicts[0]), 300)}", severity="warning", markup=False)
+                notify(link, clean(f"No twin: {': '.join(conflicts[0])}", 300), severity="warning")
             else:
                 monitor.twin = Monitor.of(twin)
                 forget = key_names(link.app).fill("{view.twin} forgets it.")
-                link.notify(f"The twin trains {_which(twin)} batch norm, to step {monitor.step:,}. {forget}")
+                notify(link, clean(f"The twin trains {_which(twin)} batch norm, to step {monitor.step:,}. {forget}"))
                 training = self._train(twin, monitor.twin, monitor.step)
                 link.run_worker(training, group=GROUP, exclusive=True, exit_on_error=False)
 
@@ -71,15 +72,16 @@ class Twin:
         await converse((begin, RunTo(step)), (*ENDS, Refused), heard)
 
     def _tell(self, report: Report, twin: Session) -> None:
-        notify, which = self._link.notify, _which(twin)
+        link, which = self._link, _which(twin)
         if isinstance(report, Finished):
             dev = f", dev {report.dev.data_cost:.4g}" if report.dev is not None else ""
             costs = f"data cost on train {report.train.data_cost:.4g}{dev}"
-            notify(f"The twin {which} batch norm has come to step {report.step:,}: {costs}")
+            notify(link, clean(f"The twin {which} batch norm has come to step {report.step:,}: {costs}"))
         elif isinstance(report, Refused):
-            notify(f"No twin: {clean(report.problems, 300)}", severity="warning", markup=False)
+            notify(link, clean(f"No twin: {report.problems}", 300), severity="warning")
         elif isinstance(report, ENDS):
-            notify(f"The twin {which} batch norm stopped by itself after step {report.step:,}.", severity="warning")
+            stopped = f"The twin {which} batch norm stopped by itself after step {report.step:,}."
+            notify(link, clean(stopped), severity="warning")
 
 
 def _which(twin: Session) -> str:

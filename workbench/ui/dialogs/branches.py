@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static, Tree
+from textual.widgets import Footer
 from textual.widgets.tree import TreeNode
 
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.protocol.requests import Delete, Describe, Rename, Request
 from workbench.session.branch import Branch
+from workbench.session.branches import MAX_NAME
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.dialogs.prompt import PromptScreen
+from workbench.ui.doors.border import set_title
+from workbench.ui.doors.notice import notify
+from workbench.ui.doors.text import Static, Text
+from workbench.ui.doors.tree import Tree, grow, relabel
 from workbench.ui.settling import SettlingScreen
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.palette import branch_hue, branch_marker, style
@@ -47,11 +51,11 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
     def compose(self) -> ComposeResult:
         """Tree, description, keys."""
         with Vertical(id="branches") as box:
-            box.border_title = "Branches"
+            set_title(box, literal("Branches"))
             with Horizontal():
-                yield Tree[str](Text("preset"), id="tree")
+                yield Tree(Text("preset"), id="tree")
                 with VerticalScroll(can_focus=False):
-                    yield Static(Text(""), id="branch")
+                    yield Static(id="branch")
             yield Footer()
 
     def on_mount(self) -> None:
@@ -65,10 +69,10 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
 
     def _refresh(self) -> None:
         monitor = self._monitor
-        tree: Tree[str] = self.query_one(Tree)
+        tree = self.query_one(Tree)
         told = (tuple(monitor.others.values()), monitor.current, monitor.compared)
         if told == self._told:
-            self._branch_nodes[monitor.current].set_label(self._label(monitor.branches[monitor.current]))
+            relabel(self._branch_nodes[monitor.current], self._label(monitor.branches[monitor.current]))
             return
         self._told = told
         chosen, line = self._chosen_name or monitor.current, tree.cursor_line
@@ -76,7 +80,7 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
         tree.cursor_line = -1
         nodes: dict[str | None, TreeNode[str]] = {None: tree.root}
         for branch in monitor.branches.values():
-            nodes[branch.name] = nodes.get(branch.parent, tree.root).add(self._label(branch), data=branch.name, expand=True)
+            nodes[branch.name] = grow(nodes.get(branch.parent, tree.root), self._label(branch), branch.name)
         self._branch_nodes = nodes
         tree.root.expand()
         there = tree.get_node_at_line(line)  # of a branch that was renamed, or the one after a branch that was deleted
@@ -158,7 +162,8 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
                 if name:
                     self._send(Rename(branch.name, name))
 
-            self.app.push_screen(PromptScreen("Rename", f"Another name for {clean(branch.name, 60)}:", branch.name, 60), typed)
+            question = f"Another name for {clean(branch.name, 60)}:"
+            self.app.push_screen(PromptScreen(literal("Rename"), question, branch.name, MAX_NAME), typed)
 
     def action_note(self) -> None:
         """Ask for a note."""
@@ -169,7 +174,7 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
                 if note is not None:
                     self._send(Describe(branch.name, note))
 
-            self.app.push_screen(PromptScreen("Note", f"About {clean(branch.name, 60)}:", branch.note), typed)
+            self.app.push_screen(PromptScreen(literal("Note"), f"About {clean(branch.name, 60)}:", branch.note), typed)
 
     def action_delete(self) -> None:
         """Ask, then delete."""
@@ -177,7 +182,8 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
         if branch is None:
             return
         if branch.name == self._monitor.current:
-            self.notify("The branch one stands on cannot be deleted. Switch to another first.", severity="warning")
+            refused = literal("The branch one stands on cannot be deleted. Switch to another first.")
+            notify(self, refused, severity="warning")
             return
         steps = branch.step - branch.fork
         text = f"{clean(branch.name, 60)} has {steps:,} steps of its own. Deleted, it cannot be brought back."
@@ -187,4 +193,4 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
                 self._send(Delete(branch.name))
 
         answers = (Answer("", "k", "keep it"), Answer("delete", "d", "delete it"))
-        self.app.push_screen(ChoiceScreen("Delete a branch", text, answers), chosen)
+        self.app.push_screen(ChoiceScreen(literal("Delete a branch"), text, answers), chosen)

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
+from workbench.files.text import SafeText, literal
+from workbench.ui.doors.border import set_subtitle, set_title
+from workbench.ui.doors.options import Option, OptionList
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.settling import SettlingScreen
 
 
@@ -32,16 +33,16 @@ class ChoiceScreen(ModalScreen[str], SettlingScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss('')", "Leave it", key_display="esc")]
 
-    def __init__(self, title: str, text: str, answers: Sequence[Answer]) -> None:
-        """All texts are shown as they are, so they must be clean."""
+    def __init__(self, title: SafeText, text: str, answers: Sequence[Answer]) -> None:
+        """`text` may have several lines."""
         super().__init__()
         self._title, self._text, self._answers = title, text, tuple(answers)
 
     def compose(self) -> ComposeResult:
         """The question, then its answers."""
         with Vertical(id="choice") as box:
-            box.border_title = self._title
-            box.border_subtitle = "Enter chooses, Escape leaves it"
+            set_title(box, self._title)
+            set_subtitle(box, literal("Enter chooses, Escape leaves it"))
             yield Static(Text(self._text))
             options = [Option(Text.assemble((f" {each.key or ' '}  ", "bold"), each.text), id=each.id) for each in self._answers]
             yield OptionList(*options)

@@ -6,16 +6,15 @@ import math
 from typing import ClassVar
 
 import numpy as np
-from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.rate_finder import BETA
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.hyperparameters import TABLE
 from workbench.nn.ewma import smooth
 from workbench.protocol.reports import Exported, RateFound, RateTried, Refused, Report
@@ -23,12 +22,15 @@ from workbench.protocol.requests import Adopt, FindRate
 from workbench.runtime.forks import find_rate
 from workbench.spec import InvalidValue
 from workbench.ui.dialogs.fork import Departure, ForkScreen
+from workbench.ui.doors.border import set_title
+from workbench.ui.doors.input import Input
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.state.drawing import Drawing, Line, Mark
 from workbench.ui.state.palette import Hue
 from workbench.ui.state.wording import shown
 from workbench.ui.widgets.chart import Chart
 
-LOW, HIGH, STEPS = "1e-6", "1", "150"
+LOW, HIGH, STEPS = literal("1e-6"), literal("1"), literal("150")
 HOW = "α rises from the first value to the second over so many steps, in a copy of the run. Enter begins."
 
 
@@ -52,7 +54,7 @@ class FinderScreen(ForkScreen):
     def compose(self) -> ComposeResult:
         """The numbers and the chart."""
         with Vertical(id="finder") as box:
-            box.border_title = "Learning-rate finder"
+            set_title(box, literal("Learning-rate finder"))
             yield Static(Text(HOW), id="finder-how")
             with Horizontal(id="finder-form"):
                 yield Input(LOW, id="finder-low", max_length=12)
@@ -64,10 +66,11 @@ class FinderScreen(ForkScreen):
     def on_mount(self) -> None:
         """Begin with the numbers."""
         chart = self.query_one(Chart)
-        chart.border_title = "Cost against α (log): · each mini-batch  ━ smoothed"
-        chart.draw(Drawing(empty="  nothing is tried yet"))
-        for id, title in (("low", "from α"), ("high", "to α"), ("steps", "steps")):
-            self.query_one(f"#finder-{id}").border_title = title
+        set_title(chart, literal("Cost against α (log): · each mini-batch  ━ smoothed"))
+        chart.draw(Drawing(empty=literal("  nothing is tried yet")))
+        set_title(self.query_one("#finder-low"), literal("from α"))
+        set_title(self.query_one("#finder-high"), literal("to α"))
+        set_title(self.query_one("#finder-steps"), literal("steps"))
         self.query_one("#finder-low", Input).focus()
 
     @on(Input.Submitted)
@@ -134,7 +137,7 @@ class FinderScreen(ForkScreen):
         logs = np.log10(self._rates)
         smoothed = smooth(np.array(self._costs), BETA)[1]
         lines = (Line(logs.tolist(), self._costs, "·", Hue.GREY), Line(logs.tolist(), smoothed.tolist(), "braille", Hue.BLUE))
-        marks = (Mark(math.log10(self._chosen), f"α {shown(self._chosen)}"),) if math.isfinite(self._chosen) else ()
+        marks = (Mark(math.log10(self._chosen), clean(f"α {shown(self._chosen)}")),) if math.isfinite(self._chosen) else ()
         self.query_one(Chart).draw(Drawing(lines, marks, powers=True))
 
     def action_move(self, by: int) -> None:

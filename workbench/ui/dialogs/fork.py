@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from textual import work
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from workbench.hyperparameters import Hyperparameters
 from workbench.protocol.reports import Exported
 from workbench.protocol.requests import Adopt
+from workbench.ui.doors.input import Input
 from workbench.ui.settling import SettlingScreen
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
+from workbench.files.text import literal
 from workbench.ui.actions import Action, KeyNames
+from workbench.ui.doors.border import set_title
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.settling import SettlingScreen
 
 
@@ -47,5 +48,5 @@ class HelpScreen(ModalScreen[None], SettlingScreen[None]):
             text.append(f"{self._keys.fill(paragraph)}\n")
         text.append("\nEscape closes this.", "dim")
         with VerticalScroll(id="help") as scroll:
-            scroll.border_title = "Help"
+            set_title(scroll, literal("Help"))
             yield Static(text)

@@ -7,19 +7,22 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import Footer
 
-from workbench.files.text import clean
+from workbench.files.text import SafeText, clean, literal
 from workbench.hyperparameters import get
 from workbench.protocol.reports import Exported, Report
 from workbench.protocol.requests import Adopt
 from workbench.runtime.forks import train
 from workbench.ui.dialogs.fork import Departure, ForkScreen
+from workbench.ui.doors.border import set_title
+from workbench.ui.doors.input import Input
+from workbench.ui.doors.table import DataTable
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.state.comparison import CannotFork, Changes, Fork, difference, gap_curve, parse_forks
 from workbench.ui.state.drawing import Drawing, Line
 from workbench.ui.state.palette import branch_hue, branch_marker, style
@@ -29,7 +32,7 @@ from workbench.ui.widgets.chart import Chart
 
 STEPS = 200
 BETA = 0.9
-SUGGESTION = "learning_rate=/3; -; learning_rate=x3"
+SUGGESTION = literal("learning_rate=/3; -; learning_rate=x3")
 COLUMNS = ("", "what", "state", "data cost", "less parent", "dev data cost", "less parent ")
 HOW = "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes to the steps."
 
@@ -53,26 +56,28 @@ class WhatIfScreen(ForkScreen):
     def compose(self) -> ComposeResult:
         """The line, the charts, the table."""
         with Vertical(id="whatif") as box:
-            box.border_title = f"What if … from step {self.departure.step():,}"
+            set_title(box, _from(self.departure.step()))
             yield Static(Text(HOW), id="whatif-how")
             with Horizontal(id="whatif-form"):
                 yield Input(SUGGESTION, id="whatif-forks", max_length=2000)
-                yield Input(str(STEPS), id="whatif-steps", type="integer", max_length=7)
+                yield Input(clean(str(STEPS)), id="whatif-steps", type="integer", max_length=7)
             with Horizontal(id="whatif-charts"):
                 yield Chart(id="whatif-cost")
                 yield Chart(id="whatif-gap")
-            yield DataTable(id="whatif-table", cursor_type="row", zebra_stripes=True)
+            yield DataTable(id="whatif-table")
             yield Footer()
 
     def on_mount(self) -> None:
         """Empty charts, and the line to type on."""
-        self.query_one("#whatif-cost").border_title = "Data cost (no penalty), smoothed"
-        self.query_one("#whatif-gap").border_title = "Data cost less that of the parent"
-        self.query_one("#whatif-cost", Chart).draw(Drawing(empty="  nothing is trained yet"))
-        self.query_one("#whatif-gap", Chart).draw(Drawing(empty="  on the same mini-batches and dropout masks"))
-        self.query_one("#whatif-forks").border_title = "forks"
-        self.query_one("#whatif-steps").border_title = "steps"
-        self.query_one("#whatif-forks", Input).focus()
+        cost, gap = self.query_one("#whatif-cost", Chart), self.query_one("#whatif-gap", Chart)
+        set_title(cost, literal("Data cost (no penalty), smoothed"))
+        cost.draw(Drawing(empty=literal("  nothing is trained yet")))
+        set_title(gap, literal("Data cost less that of the parent"))
+        gap.draw(Drawing(empty=literal("  on the same mini-batches and dropout masks")))
+        forks = self.query_one("#whatif-forks", Input)
+        set_title(forks, literal("forks"))
+        set_title(self.query_one("#whatif-steps"), literal("steps"))
+        forks.focus()
         self.set_interval(0.2, self._redraw)
 
     # -- forks --------------------------------------------------------------------------------------------------------
@@ -108,7 +113,7 @@ class WhatIfScreen(ForkScreen):
 
     def begin(self, origin: Exported) -> None:
         """Train the forks."""
-        self.query_one("#whatif").border_title = f"What if … from step {origin.step:,}"
+        set_title(self.query_one("#whatif"), _from(origin.step))
         self._train(origin)
 
     def fail(self, reason: str) -> None:
@@ -142,7 +147,7 @@ class WhatIfScreen(ForkScreen):
     # -- what is seen -------------------------------------------------------------------------------------------------
 
     def _fill_table(self) -> None:
-        table: DataTable[Text] = self.query_one(DataTable)
+        table = self.query_one(DataTable)
         for column in COLUMNS:
             table.add_column(Text(column), key=column)
         for number, fork in enumerate(self._forks):
@@ -153,7 +158,7 @@ class WhatIfScreen(ForkScreen):
         if not self._news:
             return
         self._news = False
-        table: DataTable[Text] = self.query_one(DataTable)
+        table = self.query_one(DataTable)
         for number, fork in enumerate(self._forks):
             for column, cell in zip(COLUMNS, self._row(number, fork), strict=True):
                 table.update_cell(str(number), column, cell, update_width=True)
@@ -186,6 +191,10 @@ class WhatIfScreen(ForkScreen):
             Text(_figure(gap.dev, "+") if own else "", justify="right"),
         )
         return list(cells)
+
+
+def _from(step: int) -> SafeText:
+    return clean(f"What if … from step {step:,}")
 
 
 def _figure(x: float, sign: str = "") -> str:

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import reactive
 
+from workbench.files.text import literal
 from workbench.ui.actions import PANELS as GO_TO
 from workbench.ui.actions import Performers
 from workbench.ui.dialogs.choice import Answer, ChoiceScreen
@@ -210,4 +211,4 @@ class PanelArea(Horizontal):
 
         answers = [Answer(name, str(number), f"{name}: {about}") for number, (name, about) in enumerate(ABOUT.items(), start=1)]
         question = "Which panels should be seen? Any other comes with its number."
-        self.app.push_screen(ChoiceScreen("Layout", question, answers), chosen)
+        self.app.push_screen(ChoiceScreen(literal("Layout"), question, answers), chosen)

@@ -12,9 +12,10 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from workbench.engine.commands import Planned
-from workbench.files.text import clean
+from workbench.files.text import SafeText, clean, literal
 from workbench.session.branch import Note, Stop
 from workbench.ui.actions import CHART, bindings
+from workbench.ui.doors.border import set_subtitle
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.chart_view import Axis, ChartView
 from workbench.ui.state.drawing import Drawing, Line, Mark
@@ -28,8 +29,8 @@ from workbench.ui.widgets.chart import Chart
 LONGEST_LABEL = 28
 SETTLED = 0.95
 """The best dev cost is marked once it is not of late: before, the mark would run along with the curve."""
-WAITING = "  waiting for the first steps …"
-NOTHING = "  nothing of this is known here"
+WAITING = literal("  waiting for the first steps …")
+NOTHING = literal("  nothing of this is known here")
 
 
 def marks(monitor: Monitor) -> tuple[Mark, ...]:
@@ -123,8 +124,8 @@ class ChartPanel(Panel):
         first, last = view.span(self._reach)
         part = "" if view.window is None else f" · steps {first:,} to {last:,}"
         part += "" if view.axis is Axis.STEP else f" by {view.axis}"
-        self.border_title = self.titled(f"{quantity.title}{unit}{' log' if self.log_axis else ''}{part}")
-        self.border_subtitle = plot.legend if plot is not None else ""
+        self.entitle(f"{quantity.title}{unit}{' log' if self.log_axis else ''}{part}")
+        set_subtitle(self, plot.legend if plot is not None else literal(""))
 
     def watch_quantity(self) -> None:
         """Another quantity, on the axis that suits it."""
@@ -179,8 +180,8 @@ class ChartPanel(Panel):
         assert self._monitor is not None
         return self._monitor.clock.shown(self.view.axis, steps)
 
-    def _x_name(self) -> str:
-        return "seconds of training seen here" if self.view.axis is Axis.SECONDS else self.view.axis.value
+    def _x_name(self) -> SafeText:
+        return clean("seconds of training seen here" if self.view.axis is Axis.SECONDS else self.view.axis.value)
 
     def step_at(self, x: float) -> int:
         """The step that stands at a place of the axis."""

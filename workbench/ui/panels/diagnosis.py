@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from workbench.engine.diagnosis import diagnose
 from workbench.engine.findings import Facts, Finding, Level
 from workbench.files.text import clean
 from workbench.protocol.reports import Begun
+from workbench.ui.doors.border import set_subtitle
+from workbench.ui.doors.notice import notify
+from workbench.ui.doors.options import Option, OptionList
+from workbench.ui.doors.text import Text
 from workbench.ui.messages import Suggested
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
@@ -55,7 +56,7 @@ class DiagnosisPanel(Panel):
             return
         self._judged = judged
         findings = diagnose(_facts(monitor, monitor.begun))
-        self.border_subtitle = f"after step {monitor.evaluated.step:,}"
+        set_subtitle(self, clean(f"after step {monitor.evaluated.step:,}"))
         if findings == self._findings:
             return
         entries = self.query_one(OptionList)
@@ -72,7 +73,7 @@ class DiagnosisPanel(Panel):
         if finding is not None and finding.name and finding.value is not None:
             self.post_message(Suggested(finding.name, finding.value))
         elif finding is not None:
-            self.notify(f"No edit of a running run mends this: {clean(finding.advice, 300)}", markup=False)
+            notify(self, clean(f"No edit of a running run mends this: {finding.advice}", 400))
 
 
 def _facts(monitor: Monitor, begun: Begun) -> Facts:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from workbench.files.text import clean
 from workbench.spec import Scale, Spec, Value
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
@@ -32,7 +31,7 @@ class HyperparameterPanel(Panel):
     def __init__(self) -> None:
         super().__init__()
         self._editor = Editor(id="editor")
-        self._explanation = Static(Text(""), id="explanation")
+        self._explanation = Static(id="explanation")
         self._monitor: Monitor | None = None
         self._problem = ""
 

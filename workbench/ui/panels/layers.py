@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.widget import Widget
-from textual.widgets import DataTable
 
 from workbench.arrays import Vector
 from workbench.engine.measurements import Histogram, LayerStatistics
+from workbench.files.text import clean
+from workbench.ui.doors.border import set_subtitle
+from workbench.ui.doors.table import DataTable
+from workbench.ui.doors.text import Text
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
@@ -34,7 +36,7 @@ class LayersPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """Table above, histograms below."""
-        yield DataTable(id="layers", cursor_type="row", zebra_stripes=True, cell_padding=0)
+        yield DataTable(id="layers", cell_padding=0)
         yield Histograms(id="histograms")
 
     def __init__(self) -> None:
@@ -48,7 +50,7 @@ class LayersPanel(Panel):
         if monitor.evaluated is None or monitor.evaluated.layers is self._shown:
             return
         self._shown = monitor.evaluated.layers
-        table: DataTable[Text] = self.query_one(DataTable)
+        table = self.query_one(DataTable)
         has_norm = any(layer.batchnorm is not None for layer in self._shown)
         wanted = tuple(each for each in COLUMNS if has_norm or each not in NORM_COLUMNS)
         if wanted != self._columns or table.row_count != len(self._shown):
@@ -76,7 +78,7 @@ class LayersPanel(Panel):
         if not 0 <= row < len(self._shown):
             return
         layer = self._shown[row]
-        self.border_subtitle = f"{self._note}, step {self._step:,}"
+        set_subtitle(self, clean(f"{self._note}, step {self._step:,}"))
         pairs = [(f"z of layer {layer.layer}", layer.z)]
         if layer.normalized is not None:
             pairs += [("ẑ, normalized", layer.normalized), (f"γẑ+β, dead {layer.dead:.0%}", layer.y)]

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.color import Color
 from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from workbench.engine.measurements import Predictions, ShownExamples
 from workbench.engine.predictions import precision as precision_of
@@ -19,6 +17,8 @@ from workbench.engine.predictions import recall as recall_of
 from workbench.files.text import clean
 from workbench.protocol.requests import MODEL as PREDICTIONS
 from workbench.ui.actions import MODEL, bindings, key_names
+from workbench.ui.doors.border import set_subtitle
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
@@ -74,8 +74,8 @@ class ModelPanel(Panel, can_focus=True):
         self._drawn = drawn
         titles = [f"▸{name}" if number == self._view else name for number, name in enumerate(names)]
         keys = key_names(self.app)
-        self.border_title = self.titled(f"{' │ '.join(titles)} ({keys.of('model.before')} {keys.of('model.next')})")
-        self.border_subtitle = f"{seen.part}, step {monitor.predicted_at:,}"
+        self.entitle(f"{' │ '.join(titles)} ({keys.of('model.before')} {keys.of('model.next')})")
+        set_subtitle(self, clean(f"{seen.part}, step {monitor.predicted_at:,}"))
         self.query_one("#picture", Static).update(views[names[self._view]](self, monitor, seen))
 
     def action_view(self, by: int) -> None:
@@ -134,12 +134,10 @@ def _boundary(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
             cells[min(int((1 - y) * lines), lines - 1)][min(int(x * columns), columns - 1)] = MARKERS[label % len(MARKERS)]
         return Text("\n".join("".join(row) for row in cells), no_wrap=True)
     text = half_blocks(_plane(panel, scaled(found.classes, 2 * lines, columns), scaled(found.confidence, 2 * lines, columns)))
-    plain = list(text.plain)
     for (x, y), label in zip(places.tolist(), found.labels.tolist(), strict=True):
         at = min(int((1 - y) * lines), lines - 1) * (columns + 1) + min(int(x * columns), columns - 1)
-        plain[at] = MARKERS[label % len(MARKERS)]
+        text.overwrite(at, MARKERS[label % len(MARKERS)])
         text.stylize(f"bold {'white' if panel.dark else 'black'}", at, at + 1)
-    text.plain = "".join(plain)
     return text
 
 
@@ -180,7 +178,7 @@ def _picture(panel: ModelPanel, values: Floats, signed: bool) -> list[Text]:
     """An image as lines."""
     low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=0.0))
     if panel.colored:
-        return list(half_blocks(diverging(values) if signed else grey(values, low, high)).split("\n"))
+        return half_blocks(diverging(values) if signed else grey(values, low, high)).lines()
     return [Text(line) for line in shades(values[::2], low, high)]
 
 

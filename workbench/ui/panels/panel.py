@@ -7,7 +7,9 @@ from typing import ClassVar
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from workbench.files.text import SafeText, clean
 from workbench.ui.actions import Action
+from workbench.ui.doors.border import set_title
 from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
 
@@ -28,11 +30,13 @@ class Panel(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id=self.SLOT.name.lower().replace("_", "-"))
-        self.border_title = self.titled(self.SLOT.title)
+        self.heading: SafeText
+        self.entitle(self.SLOT.title)
 
-    def titled(self, title: str) -> str:
-        """A title with the panel's number."""
-        return f"{self.SLOT.number} {title}"
+    def entitle(self, title: str) -> None:
+        """Have this as `heading`, on the border, with the panel's number."""
+        self.heading = clean(f"{self.SLOT.number} {title}")
+        set_title(self, self.heading)
 
     def show(self, monitor: Monitor) -> None:
         """Redraw from the monitor; called a few times a second while it is in sight and something has changed."""

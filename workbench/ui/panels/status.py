@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-from rich.text import Text
-from textual.widgets import Static
-
 from workbench.files.text import clean
 from workbench.ui.actions import KeyNames, key_names
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.state.monitor import STOPPED, Monitor, Phase
 
 SYMBOLS = {
@@ -27,7 +25,7 @@ class StatusLine(Static):
     """One line, cut from the right where the terminal is narrow."""
 
     def __init__(self, name: str, seed: int) -> None:
-        super().__init__(Text(""), id="status")
+        super().__init__(id="status")
         self._run, self._seed = clean(name, 30), seed
 
     def show(self, monitor: Monitor) -> None:

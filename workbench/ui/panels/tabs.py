@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rich.style import Style
-from rich.text import Text
-from textual.widgets import Static
 
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.state.layout import NARROW, Arrangement, Slot
 
 
@@ -13,7 +12,7 @@ class Tabs(Static):
     """One line; a click on a tab goes to its panel."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(Text(""), id=id)
+        super().__init__(id=id)
 
     def show(self, now: Arrangement) -> None:
         """Say which panels there are, and which are seen."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from rich.text import Text
 from textual.app import ComposeResult
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from workbench.engine.commands import Planned
 from workbench.files.text import clean
 from workbench.session.branch import Note, Stop
 from workbench.ui.actions import key_names
+from workbench.ui.doors.options import Option, OptionList
+from workbench.ui.doors.text import Text
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor

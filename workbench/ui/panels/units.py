@@ -7,18 +7,19 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import DataTable, Static
 
 from workbench.engine.batchnorm_inspection import drift
 from workbench.engine.events import Evaluated
 from workbench.engine.measurements import BatchNormInspection, BatchNormStatistics
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.protocol.requests import BATCHNORM
 from workbench.ui.actions import UNITS, KeyNames, bindings, key_names
+from workbench.ui.doors.border import set_subtitle
+from workbench.ui.doors.table import DataTable
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.panels.layers import compact
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
@@ -85,8 +86,8 @@ class UnitsPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """Table above, figures below."""
-        yield DataTable(id="units", cursor_type="row", zebra_stripes=True, cell_padding=0)
-        yield Static(Text(""), id="norm-figures")
+        yield DataTable(id="units", cell_padding=0)
+        yield Static(id="norm-figures")
 
     def show(self, monitor: Monitor) -> None:
         """Fill in the last evaluation and the last look."""
@@ -97,7 +98,7 @@ class UnitsPanel(Panel):
         if evaluated is None or not norms:
             if evaluated is not None:
                 self.query_one("#norm-figures", Static).update(Text("This network has no batch norm.", "italic"))
-                self.border_subtitle = ""
+                set_subtitle(self, literal(""))
             return
         self._layer = min(self._layer, len(norms) - 1)
         layer = norms[self._layer]
@@ -109,11 +110,12 @@ class UnitsPanel(Panel):
         by = f"{self._sorted} {'▼' if self._descending else '▲'}"
         keys = key_names(self.app)
         where = f"layer {layer.layer} of {len(norms)} ({keys.of('norm.before')} {keys.of('norm.next')})"
-        self.border_subtitle = f"{where}, {layer.units} units by {by} ({keys.of('norm.sort')}), step {evaluated.step:,}"
+        told = f"{where}, {layer.units} units by {by} ({keys.of('norm.sort')}), step {evaluated.step:,}"
+        set_subtitle(self, clean(told))
         self.query_one("#norm-figures", Static).update(self._figures(monitor))
 
     def _fill(self, norm: BatchNormStatistics, number: int) -> None:
-        table: DataTable[Text] = self.query_one(DataTable)
+        table = self.query_one(DataTable)
         followed = self._order[table.cursor_row] if 0 <= table.cursor_row < len(self._order) else 0
         values = {name: column(norm) for name, column in COLUMNS.items()}
         past = self._past(number)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rich.text import Text
-
 from workbench.files.errors import InputError
 from workbench.files.text import clean, clean_lines
 from workbench.session.opening import Opened, read_either
 from workbench.session.preset import Preset, find_presets
 from workbench.session.session import Session
 from workbench.session.store import list_sessions
+from workbench.ui.doors.text import Text
 from workbench.ui.state.wording import shown
 
 Entry = tuple[Path, Text, Opened | InputError]

@@ -6,18 +6,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Footer, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Footer
 
 from workbench.files.errors import InputError
-from workbench.files.text import clean
+from workbench.files.text import clean, clean_lines, literal
 from workbench.ui.actions import LIBRARY, bindings, key_names
 from workbench.ui.dialogs.help import HelpScreen
+from workbench.ui.doors.border import set_subtitle, set_title
+from workbench.ui.doors.notice import notify
+from workbench.ui.doors.options import Option, OptionList
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.messages import Chosen
 from workbench.ui.screens.screen import WorkbenchScreen
 
@@ -52,9 +54,10 @@ class LibraryScreen(WorkbenchScreen):
 
     def on_mount(self) -> None:
         """Read the folders."""
-        self.query_one("#entries").border_title = "Presets and sessions"
-        self.query_one("#entries").border_subtitle = "Enter opens"
-        self.query_one("#about").border_title = "About"
+        entries = self.query_one(OptionList)
+        set_title(entries, literal("Presets and sessions"))
+        set_subtitle(entries, literal("Enter opens"))
+        set_title(self.query_one("#about"), literal("About"))
 
     def on_screen_resume(self) -> None:
         """Read the folders after the first frame, and again whenever one comes back: sessions may have been saved."""
@@ -95,7 +98,7 @@ class LibraryScreen(WorkbenchScreen):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         found = self._found.get(event.option.id or "")
         if isinstance(found, InputError):
-            self.notify(str(found), severity="error", timeout=10, markup=False)
+            notify(self, clean_lines(str(found)), severity="error", timeout=10)
         elif found is not None:
             self.app.post_message(Chosen(found))
 

@@ -7,18 +7,20 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from workbench.files.errors import SaveError
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 from workbench.protocol.reports import Begun, Report
 from workbench.ui.actions import ACTIONS, TRAINING, Performers, bindings, key_names
 from workbench.ui.charts import Charts
 from workbench.ui.dialogs.help import HelpScreen
+from workbench.ui.doors.notice import leave
+from workbench.ui.doors.options import palette_entry
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.engine_link import EngineLink, Goal
 from workbench.ui.messages import Edited, Suggested
 from workbench.ui.panels.area import PANELS, PanelArea
@@ -229,11 +231,11 @@ class TrainingScreen(WorkbenchScreen):
         names = key_names(self.app)
         for id, perform in self.performers.items():
             if ACTIONS[id].palette:
-                yield SystemCommand(ACTIONS[id].palette, names.of(id), perform)
+                yield palette_entry(clean(ACTIONS[id].palette), clean(names.of(id)), perform)
         for name, about in ABOUT.items():
-            yield SystemCommand(f"Layout: {name}", about, partial(self.area.use_layout, name))
+            yield palette_entry(clean(f"Layout: {name}"), clean(about), partial(self.area.use_layout, name))
         if self.monitor.phase is Phase.LOST:
-            yield SystemCommand("Restart a lost engine", names.of("travel.rewind"), self.link.restart)
+            yield palette_entry(literal("Restart a lost engine"), clean(names.of("travel.rewind")), self.link.restart)
 
     # -- leaving ------------------------------------------------------------------------------------------------------
 
@@ -261,4 +263,4 @@ class TrainingScreen(WorkbenchScreen):
             while self in self.app.screen_stack:  # something may lie on top
                 self.app.pop_screen()
         else:
-            self.app.exit(message=Text(clean(text, 500)) if text else None)
+            leave(self.app, clean(text, 500))

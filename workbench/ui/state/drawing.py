@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workbench.files.text import SafeText, literal
 from workbench.ui.state.palette import Hue
+
+_NOTHING = literal("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Mark:
     """A vertical line at `x` with a label at its top."""
 
     x: float
-    label: str
+    label: SafeText
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Drawing:
     log: bool = False
     powers: bool = False
     level: float | None = None
-    empty: str = ""
+    empty: SafeText = _NOTHING
     gaps: tuple[float, ...] = ()
     span: tuple[float, float] | None = None
-    x_name: str = ""
+    x_name: SafeText = _NOTHING

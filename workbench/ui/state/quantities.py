@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.engine.history import Curve, Series
-from workbench.files.text import clean
+from workbench.files.text import SafeText, clean, literal
 from workbench.hyperparameters import LIVE, get
 from workbench.nn.ewma import smooth
 from workbench.session.branches import parting
@@ -42,7 +42,7 @@ class Plot:
     """Lines over steps, the steps at which a value was not finite, and what the markers mean."""
 
     lines: tuple[Line, ...]
-    legend: str
+    legend: SafeText
     gaps: tuple[float, ...] = ()
     unit: str = ""
     """Where it is not that of the quantity."""
@@ -128,7 +128,9 @@ def _ewma(view: ChartView) -> str:
 def _per_step(name: str) -> Callable[[Monitor, Frame], Plot]:
     def plot(monitor: Monitor, frame: Frame) -> Plot:
         curve = _curve(monitor, name, frame, frame.columns)
-        return Plot((_band(curve), _smoothed(monitor, name, frame)), f"· raw  {_ewma(frame.view)}", tuple(curve.bad.tolist()))
+        return Plot(
+            (_band(curve), _smoothed(monitor, name, frame)), clean(f"· raw  {_ewma(frame.view)}"), tuple(curve.bad.tolist())
+        )
 
     return plot
 
@@ -156,7 +158,7 @@ def _costs(name: str, monitor: Monitor, frame: Frame) -> Plot:
             *_twin(monitor.twin, name, frame), *plain.lines, _line(dev.step, dev.mean, "◆", Hue.ORANGE, joined=False), *test,
             *_others(monitor, name, frame),
         ),
-        f"{raw}  {_ewma(frame.view)}  ◆ dev{'  ▲ test' if test else ''}{letters}", plain.gaps,
+        clean(f"{raw}  {_ewma(frame.view)}  ◆ dev{'  ▲ test' if test else ''}{letters}", 400), plain.gaps,
     )  # fmt: skip
 
 
@@ -217,9 +219,9 @@ def _scores(kind: str) -> Callable[[Monitor, Frame], Plot]:
             lines.append(_line(x, y, "braille", hue, curve.bad))
             points.append(_line(x[first::apart], y[first::apart], marker, hue, joined=False))
         test = _test(monitor, frame, "error", percent) if kind == "error" else ()
-        legend = f"○ train  ◆ dev{'  ▲ test' if test else ''}"
+        legend = clean(f"○ train  ◆ dev{'  ▲ test' if test else ''}")
         if regression and kind == "accuracy":
-            return Plot((), "a regression has no accuracy")
+            return Plot((), literal("a regression has no accuracy"))
         return Plot((*lines, *points, *test), legend, unit="RMSE" if regression else "")
 
     return plot
@@ -234,7 +236,7 @@ def _clipped(monitor: Monitor, frame: Frame) -> Plot:
 def _learning_rate(monitor: Monitor, frame: Frame) -> Plot:
     curve = _curve(monitor, "learning_rate", frame, frame.columns)
     line = _band(curve)
-    return Plot((Line(line.x, line.y, "braille", Hue.BLUE),), "α now: base rate × schedule × warm-up")
+    return Plot((Line(line.x, line.y, "braille", Hue.BLUE),), literal("α now: base rate × schedule × warm-up"))
 
 
 def _layers(prefix: str, legend: str, norm: bool = False, scale: float = 1.0) -> Callable[[Monitor, Frame], Plot]:
@@ -247,7 +249,7 @@ def _layers(prefix: str, legend: str, norm: bool = False, scale: float = 1.0) ->
             for layer, series in _of_layers(each, prefix):
                 curve = _of(series, frame, frame.columns // 2)
                 lines.append(_line(curve.step, scale * curve.mean, digit(layer), layer_hue(layer), joined=False))
-        return Plot(tuple(lines), f"{legend}{f'  ₁ ₂ … {twin_name(twin)}' if twin is not None else ''}")
+        return Plot(tuple(lines), clean(f"{legend}{f'  ₁ ₂ … {twin_name(twin)}' if twin is not None else ''}"))
 
     return plot
 
@@ -266,7 +268,7 @@ def twin_name(twin: Monitor) -> str:
 
 def _speed(monitor: Monitor, frame: Frame) -> Plot:
     curve = _of(monitor.history.series.get("speed", Series()), frame, frame.columns)
-    return Plot((_line(curve.step, curve.mean, "braille", Hue.GREEN),), "training steps per second, here and now")
+    return Plot((_line(curve.step, curve.mean, "braille", Hue.GREEN),), literal("training steps per second, here and now"))
 
 
 def _value(name: str) -> Callable[[Monitor, Frame], Plot]:
@@ -281,7 +283,7 @@ def _value(name: str) -> Callable[[Monitor, Frame], Plot]:
         x.append(float(monitor.step))
         y.append(y[-1])
         here = np.clip(np.array(x), frame.first, frame.last)
-        return Plot((_line(here, np.array(y), "braille", Hue.BLUE),), f"{symbol(name)} as it was set")
+        return Plot((_line(here, np.array(y), "braille", Hue.BLUE),), clean(f"{symbol(name)} as it was set"))
 
     return plot
 

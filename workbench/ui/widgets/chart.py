@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rich.text import Text
 from textual.app import RenderResult
 from textual.color import Color
 from textual.events import Click, MouseDown, MouseScrollDown, MouseScrollLeft, MouseScrollRight, MouseScrollUp, MouseUp
 from textual.message import Message
 from textual_plotext import PlotextPlot
 
+from workbench.ui.doors.text import Text
 from workbench.ui.state.drawing import Drawing, Line
 from workbench.ui.state.palette import Hue, Rgb, rgb
 
@@ -60,7 +60,7 @@ class Chart(PlotextPlot, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._drawing = Drawing()
-        self._drawn: tuple[object, Text] | None = None
+        self._drawn: tuple[object, RenderResult] | None = None
         self._span: tuple[float, float] | None = None
         self._first = LABEL_WIDTH + 1
         self._pressed: int | None = None
@@ -140,7 +140,7 @@ class Chart(PlotextPlot, can_focus=True):
             self._drawn = (key, self._plotted())
         return self._drawn[1]
 
-    def _plotted(self) -> Text:
+    def _plotted(self) -> RenderResult:
         drawing, plot = self._drawing, self.plt
         lines = [part for line in drawing.lines for part in _finite(line, drawing.log)]
         if not lines:
@@ -172,9 +172,7 @@ class Chart(PlotextPlot, can_focus=True):
         if drawing.x_name and self.size.height >= NAME_ROWS:
             plot.xlabel(drawing.x_name)
         self._mark(left, right, low, high)
-        rendered = super().render()
-        assert isinstance(rendered, Text)
-        return rendered
+        return super().render()
 
     def _mark(self, left: float, right: float, low: float, high: float) -> None:
         """Marks with labels in up to three rows, none over another; a mark whose label finds no room stays a line."""

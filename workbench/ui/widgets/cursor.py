@@ -6,14 +6,13 @@ import math
 from typing import ClassVar
 
 import numpy as np
-from rich.text import Text
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workbench.engine.history import Series
 from workbench.ui.actions import CURSOR, KeyNames, bindings, key_names
+from workbench.ui.doors.text import Static, Text
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.wording import shown
 
@@ -45,7 +44,7 @@ class StepCursor(Static, can_focus=True):
             self.step = step
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(Text(""), id=id)
+        super().__init__(id=id)
         self._monitor: Monitor | None = None
         self._step = 0
         self._before: Widget | None = None

@@ -21,6 +21,7 @@ from textual.strip import Strip
 from workbench.files.text import clean
 from workbench.hyperparameters import LIVE, Hyperparameters, get
 from workbench.spec import InvalidValue, Kind, Spec, Value
+from workbench.ui.doors.text import segment
 from workbench.ui.messages import Edited
 from workbench.ui.state.monitor import EditState
 from workbench.ui.state.wording import shown
@@ -291,13 +292,13 @@ class Editor(ScrollView, can_focus=True):
         row = self._rows[number]
         if not row.name:
             style = base + self.get_component_rich_style("editor--heading", partial=True)
-            return Strip([Segment(f"{row.label} ".ljust(width, "─")[:width], style)])
+            return Strip([segment(f"{row.label} ".ljust(width, "─")[:width], style)])
         here = number == self._cursor
         if row.name in self._unused:
             base += self.get_component_rich_style("editor--unused", partial=True)
         if here and self.has_focus:
             base += self.get_component_rich_style("editor--cursor", partial=True)
-        segments = [Segment(f"{'▸' if here else ' '}{row.label[:LABEL]:<{LABEL}}", base), *self._value_segments(row, here, base)]
+        segments = [segment(f"{'▸' if here else ' '}{row.label[:LABEL]:<{LABEL}}", base), *self._value_segments(row, here, base)]
         return Strip(segments).adjust_cell_length(width, base)
 
     def _value_segments(self, row: Row, here: bool, base: Style) -> list[Segment]:
@@ -308,12 +309,12 @@ class Editor(ScrollView, can_focus=True):
             style = base + self.get_component_rich_style("editor--draft", partial=True)
             ends = "◂ ▸" if self._spec().kind is Kind.CHOICE else "   "
             draft = f"{ends[0]}{clean(self._draft, 30)}{'▏' if self._typed else ''}{ends[2]}".strip()
-            return [Segment(f"{draft} ⏎"[:room], style)]
+            return [segment(f"{draft} ⏎"[:room], style)]
         kind, note = self._state(row.name)
-        segments = [Segment(f"{text:<{VALUE}}"[: max(min(VALUE, len(text)), room - len(note) - 1)], base)]
+        segments = [segment(f"{text:<{VALUE}}"[: max(min(VALUE, len(text)), room - len(note) - 1)], base)]
         if note:
             style = base + self.get_component_rich_style(f"editor--{kind}", partial=True)
-            segments.append(Segment(f" {note}"[: max(0, room - len(segments[0].text))], style))
+            segments.append(segment(f" {note}"[: max(0, room - len(segments[0].text))], style))
         return segments
 
     def _state(self, name: str) -> tuple[str, str]:

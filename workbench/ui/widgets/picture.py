@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.color import Color
 from rich.style import Style
-from rich.text import Text
+
+from workbench.ui.doors.text import Text
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]

@@ -1,0 +1,40 @@
+"""Lists to choose from, and the entries of the command palette."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Self
+
+from textual import widgets
+from textual.app import SystemCommand
+from textual.widgets import option_list
+
+from workbench.files.text import SafeText
+from workbench.ui.doors.text import Text
+
+
+class Option(option_list.Option):
+    """One thing to choose; its `id` is not seen."""
+
+    def __init__(self, text: Text, id: str | None = None, disabled: bool = False) -> None:
+        super().__init__(text, id, disabled)
+
+
+class OptionList(widgets.OptionList):
+    """A list of options."""
+
+    def __init__(self, *options: Option, id: str | None = None) -> None:
+        super().__init__(*options, id=id)
+
+    def add_option(self, option: Option) -> Self:  # type: ignore[override]  # narrower, as all here
+        """One more."""
+        return super().add_option(option)
+
+    def add_options(self, options: Iterable[Option]) -> Self:  # type: ignore[override]
+        """Some more."""
+        return super().add_options(options)
+
+
+def palette_entry(title: SafeText, about: SafeText, does: Callable[[], object]) -> SystemCommand:
+    """A line of the command palette."""
+    return SystemCommand(title, about, does)
