@@ -230,7 +230,7 @@ def _scores(kind: str) -> Callable[[Monitor, Frame], Plot]:
 def _clipped(monitor: Monitor, frame: Frame) -> Plot:
     line = _smoothed(monitor, "clipped", frame)
     share = Line(line.x, [100 * each for each in line.y], line.marker, line.hue)
-    return Plot((share,), f"share of clipped steps  {_ewma(frame.view)}")
+    return Plot((share,), clean(f"share of clipped steps  {_ewma(frame.view)}"))
 
 
 def _learning_rate(monitor: Monitor, frame: Frame) -> Plot:
