@@ -191,6 +191,14 @@ def test_smoothing_means_the_same_for_two_classes_whichever_the_output_layer() -
     assert two == pytest.approx(one, rel=1e-13)
 
 
+@pytest.mark.parametrize("task", ["classes", "binary"])
+def test_targets_of_the_data_are_smoothed_in_the_type_of_the_network(task: str) -> None:
+    Z, Y = drawn(task)
+    as_data, exact = loss(task), loss(task)
+    assert as_data.forward(Z, Y.astype(np.float32), 0.1) == exact.forward(Z, Y, 0.1)
+    assert np.array_equal(as_data.backward(), exact.backward())
+
+
 # Extremes ----------------------------------------------------------------------------------------------------------
 
 

@@ -35,7 +35,9 @@ class Loss(ABC):
         return float(np.add.reduce(self.losses, axis=None)) / self.losses.size
 
     def _smoothed(self, Y: Array, smoothing: float) -> Array:
-        targets = np.multiply(Y, 1.0 - smoothing, out=self._targets.like(Y))
+        targets = self._targets.like(Y)
+        # In the network's own type: the targets of the data are float32, in which 0.9 is 0.899999976.
+        np.multiply(Y, 1.0 - smoothing, out=targets, dtype=targets.dtype)
         return np.add(targets, smoothing / max(2, Y.shape[-1]), out=targets)
 
     def backward(self) -> Array:
