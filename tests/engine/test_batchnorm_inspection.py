@@ -105,6 +105,18 @@ def test_the_other_scores_are_those_of_training_weighted_by_length(examples: int
     assert gap.batch_error == pytest.approx(wrong / examples)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("constant", [1e4, -7.3e6])
+def test_the_other_scores_of_constant_columns_are_those_of_training(dtype: type[np.floating], constant: float):
+    # √ε makes a ẑ of what is off in the mean of a constant column.
+    drawn = part(303)
+    train = Dataset(np.full_like(drawn.X, constant), drawn.Y)
+    net = Network(8, 3, Architecture(hidden=(6, 5), batch_norm=True), 1, dtype)
+    expected = LOSSES[Task.CLASSES](net.dtype).forward(net.forward(train.X, 1), train.Y)
+    found = measure_gap(net, splits(train, None), Task.CLASSES, 303)
+    assert found.batch_cost == pytest.approx(expected, rel=1e-7)
+
+
 def test_the_gap_is_without_dropout():
     data = splits(part(50), part(60, seed=3))
     net = network()

@@ -112,6 +112,29 @@ def test_variance_is_accurate_where_the_mean_dwarfs_it() -> None:
     np.testing.assert_allclose(out, (exact - exact.mean(axis=0)) / exact.std(axis=0), atol=0.02)
 
 
+@pytest.mark.parametrize(("dtype", "constant"), [(np.float32, 1e4), (np.float32, -7.3e6), (np.float64, 1e13)])
+@pytest.mark.parametrize("m", [48, 303, 1000])
+def test_a_constant_column_is_normalized_to_zero(dtype: type[np.floating], constant: float, m: int) -> None:
+    norm = batchnorm(3, dtype)
+    Z = np.random.default_rng(2).normal(0, 1, (m, 3)).astype(dtype)
+    Z[:, 1] = constant
+    out = norm.forward(Z)
+    np.testing.assert_allclose(out[:, 1], 0.0, atol=5e-3)
+    assert norm.batch_mean[0, 1] == dtype(constant)
+    assert norm.batch_var[0, 1] < 1e-9
+
+
+def test_the_mean_is_that_of_the_numbers_to_the_last_digits() -> None:
+    Z = (1e4 + np.random.default_rng(3).normal(0, 1e-2, (256, 4))).astype(np.float32)
+    norm = batchnorm(4, np.float32)
+    out = norm.forward(Z)
+    exact = Z.astype(np.longdouble)
+    centered = exact - exact.mean(axis=0)
+    np.testing.assert_allclose(norm.batch_mean[0], exact.mean(axis=0).astype(np.float64), rtol=2**-24)
+    expected = centered / np.sqrt((centered**2).mean(axis=0) + 1e-5)
+    np.testing.assert_allclose(out, expected.astype(np.float64), rtol=1e-5, atol=1e-5)
+
+
 def test_epsilon_may_be_edited() -> None:
     norm = batchnorm(1)
     norm.epsilon = 0.75

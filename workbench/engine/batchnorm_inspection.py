@@ -103,7 +103,8 @@ def _normalized_by_batch(norm: BatchNorm, Z: Array, starts: NDArray[np.intp], le
     """γ·ẑ+β (m, n) by the mean and the biased variance of the rows between one start and the next."""
     rows = lengths[:, None]
     Z = Z.astype(np.float64)
-    Z -= np.repeat(np.add.reduceat(Z, starts, axis=0) / rows, lengths, axis=0)
+    for _ in range(2):  # the second time what rounding has left of the mean, as the layer does
+        Z -= np.repeat(np.add.reduceat(Z, starts, axis=0) / rows, lengths, axis=0)
     variance = np.add.reduceat(Z * Z, starts, axis=0) / rows
     Z *= np.repeat(norm.gamma / np.sqrt(variance + norm.epsilon), lengths, axis=0)
     Z += norm.beta

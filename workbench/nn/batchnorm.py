@@ -3,7 +3,8 @@
 Training normalizes with the mini-batch's mean and *biased* variance; the running average keeps the *unbiased* one, as
 the paper does (PyTorch agrees, Keras averages the biased one). The running statistics are corrected for their start
 from zero, so they are right from the first step on; PyTorch and Keras start at 0 and 1 and are not corrected. The
-variance is computed in two passes, never as E[z²] - E[z]².
+variance is computed in two passes, never as E[z²] - E[z]², and so is the mean: its rounding would be all that is left of a
+constant column, which divided by √ε is a ẑ near 1.
 """
 
 from __future__ import annotations
@@ -30,16 +31,18 @@ class BatchNorm:
         self.dgamma, self.dbeta = dgamma, dbeta
         self.batch_mean, self.batch_var = batch_mean, batch_var
         self.epsilon = epsilon
-        self._root, self._scale = np.ones_like(gamma), np.ones_like(gamma)
+        self._root, self._scale, self._rest = np.ones_like(gamma), np.ones_like(gamma), np.zeros_like(gamma)
         self._centered, self._out, self._scratch = (Buffer(gamma.dtype) for _ in range(3))
         self._Zc: Array = self._centered.of((0, gamma.shape[-1]))
 
     def forward(self, Z: Array) -> Array:
         """Normalize by the mini-batch's own statistics. Z (m, n), m ≥ 2."""
-        m, var, root, scale = Z.shape[-2], self.batch_var, self._root, self._scale
+        m, mean, var, root, scale = Z.shape[-2], self.batch_mean, self.batch_var, self._root, self._scale
         self._Zc = Zc = self._centered.like(Z)
         out = self._out.like(Z)
-        np.subtract(Z, mean_over_examples(Z, out=self.batch_mean), out=Zc)
+        np.subtract(Z, mean_over_examples(Z, out=mean), out=Zc)
+        np.subtract(Zc, mean_over_examples(Zc, out=self._rest), out=Zc)
+        np.add(mean, self._rest, out=mean)
         mean_over_examples(np.multiply(Zc, Zc, out=out), out=var)
         np.add(var, self.epsilon, out=root)
         np.sqrt(root, out=root)
