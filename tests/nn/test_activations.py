@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -93,6 +94,60 @@ def test_large_inputs_neither_overflow_nor_lose_their_type(name: str, dtype: typ
     assert np.isfinite(A).all()
     assert np.isfinite(slope).all()
     assert ((slope >= 0) & (slope <= 1)).all()
+
+
+def logistic_to_60_digits(z: float) -> Decimal:
+    with localcontext(prec=60):
+        e = Decimal(z).exp()
+        return e / (1 + e)
+
+
+def silu_slope_to_60_digits(z: float) -> Decimal:
+    with localcontext(prec=60):
+        s = logistic_to_60_digits(z)
+        return s * (1 + Decimal(z) * (1 - s))
+
+
+@pytest.mark.parametrize(("dtype", "lowest"), [(np.float32, -87.0), (np.float64, -700.0)])
+def test_sigmoid_and_silu_keep_their_digits_however_small_they_are(dtype: type[np.floating], lowest: float) -> None:
+    # Not whole numbers, and as the type has them: of z = -80 an ulp more or less is 40 of eᶻ.
+    Z = np.concatenate([np.linspace(lowest, -10.0, 301), np.linspace(-10.0, 60.0, 301)]).astype(dtype)[None, :]
+    numbers = [float(z) for z in Z[0]]
+    four_ulps = 4 * float(np.finfo(dtype).eps)
+    with np.errstate(all="raise", under="ignore"):
+        sigmoid = ACTIVATIONS["sigmoid"].forward(Z, np.empty_like(Z))[0]
+        silu = ACTIVATIONS["silu"].forward(Z, np.empty_like(Z))[0]
+        slope = slopes(ACTIVATIONS["silu"], Z)[0]
+        sigmoid_slope = slopes(ACTIVATIONS["sigmoid"], Z)[0]
+    s = [logistic_to_60_digits(z) for z in numbers]
+    np.testing.assert_allclose(sigmoid, [float(each) for each in s], rtol=four_ulps)
+    np.testing.assert_allclose(silu, [z * float(each) for z, each in zip(numbers, s, strict=True)], rtol=four_ulps)
+    # Near its zero at z = -1.28 the slope is a difference of two numbers near 1/4.
+    away = np.abs(Z[0] + 1.28) > 0.1
+    expected = np.array([float(silu_slope_to_60_digits(z)) for z in numbers])
+    np.testing.assert_allclose(slope[away], expected[away], rtol=4 * four_ulps)
+    below = Z[0] < 0
+    np.testing.assert_allclose(sigmoid_slope[below], [float(a * (1 - a)) for a in s][: below.sum()], rtol=2 * four_ulps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_is_one_where_the_type_has_nothing_closer(dtype: type[np.floating]) -> None:
+    Z = np.array([[39.9, 40.0, 40.1, 88.0, 1e30, np.inf]], dtype)
+    assert (ACTIVATIONS["sigmoid"].forward(Z, np.empty_like(Z)) == 1).all()
+    assert ACTIVATIONS["sigmoid"].forward(-Z[:, -2:], np.empty((1, 2), dtype)).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gelu_has_the_slope_of_a_line_far_out(dtype: type[np.floating]) -> None:
+    largest = float(np.finfo(dtype).max)
+    Z = np.array([[-np.inf, -largest, -1e30, -1e19, -10.0, 10.0, 1e19, 1e30, largest, np.inf]], dtype)
+    with np.errstate(all="raise", under="ignore"):
+        assert slopes_of_gelu(Z).tolist() == [[0] * 5 + [1] * 5]
+        assert ACTIVATIONS["gelu"].forward(Z[:, 1:-1], np.empty((1, 8), dtype)).tolist() == [[0] * 4 + Z[0, 5:-1].tolist()]
+
+
+def slopes_of_gelu(Z: np.ndarray) -> np.ndarray:
+    return ACTIVATIONS["gelu"].backward(np.ones_like(Z), Z)
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

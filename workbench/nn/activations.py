@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from workbench.nn.buffer import Array
+from workbench.nn.sums import row
 
 LEAK = 0.01
 
@@ -47,12 +48,16 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
     return zeros
 
 
+_SIGMOID_IS_ONE = 40.0
+"""From here on σ is 1 to the last bit, in float64 too: 1 - σ(40) = 4e-18."""
+
+
 def _sigmoid(Z: Array, out: Array) -> Array:
-    # σ(z) = (1 + tanh(z/2)) / 2 does not overflow.
-    np.multiply(Z, 0.5, out=out)
-    np.tanh(out, out=out)
-    np.add(out, 1.0, out=out)
-    return np.multiply(out, 0.5, out=out)
+    # σ(z) = eᶻ/(1+eᶻ): good to the last digits however small it is, which (1 + tanh(z/2))/2 is not. Beyond 40 e stays e⁴⁰.
+    e = np.minimum(Z, row(_SIGMOID_IS_ONE, Z.shape[-1], Z.dtype))
+    np.exp(e, out=e)
+    np.add(e, 1.0, out=out)
+    return np.divide(e, out, out=out)
 
 
 def _sigmoid_backward(dA: Array, A: Array) -> Array:
@@ -110,27 +115,38 @@ _GELU_A = math.sqrt(2.0 / math.pi)
 _GELU_B = 0.044715
 
 
-def _gelu_inner(Z: Array) -> Array:
-    inner = Z * Z
+_GELU_IS_FLAT = 10.0
+"""From here on, to both sides, the tanh is ±1 to the last bit, in float64 too, and the slope 1 or 0."""
+
+
+def _gelu_clipped(Z: Array, out: Array) -> Array:
+    """Z without what is so large that its square overflows, and the slope with it: ∞·0 is not a number."""
+    np.minimum(Z, row(_GELU_IS_FLAT, Z.shape[-1], Z.dtype), out=out)
+    return np.maximum(out, row(-_GELU_IS_FLAT, Z.shape[-1], Z.dtype), out=out)
+
+
+def _gelu_inner(clipped: Array) -> Array:
+    inner = clipped * clipped
     inner *= _GELU_A * _GELU_B
     inner += _GELU_A
-    inner *= Z
+    inner *= clipped
     return np.tanh(inner, out=inner)
 
 
 def _gelu(Z: Array, out: Array) -> Array:
-    t = _gelu_inner(Z)
+    t = _gelu_inner(_gelu_clipped(Z, out))
     t += 1.0
     t *= 0.5
     return np.multiply(Z, t, out=out)
 
 
 def _gelu_backward(dA: Array, Z: Array) -> Array:
-    t = _gelu_inner(Z)
-    inner_slope = Z * Z
+    clipped = _gelu_clipped(Z, np.empty_like(Z))
+    t = _gelu_inner(clipped)
+    inner_slope = clipped * clipped
     inner_slope *= 3.0 * _GELU_A * _GELU_B
     inner_slope += _GELU_A
-    slope = 0.5 * (1.0 + t) + 0.5 * Z * (1.0 - t * t) * inner_slope
+    slope = 0.5 * (1.0 + t) + 0.5 * clipped * (1.0 - t * t) * inner_slope
     return np.multiply(dA, slope, out=dA)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from workbench.nn.buffer import Array
 
 
-@lru_cache(maxsize=64)
-def _row(value: float, n: int, dtype: np.dtype[np.floating]) -> Array:
+@lru_cache(maxsize=256)
+def row(value: float, n: int, dtype: np.dtype[np.floating]) -> Array:
     """(1, n) of one number; shared, and therefore read-only."""
     filled: Array = np.full((1, n), value, dtype)
     filled.flags.writeable = False
@@ -22,15 +22,15 @@ def _row(value: float, n: int, dtype: np.dtype[np.floating]) -> Array:
 
 def sum_over_examples(Z: Array, out: Array) -> Array:
     """Σ over the rows of Z (m, n), written to `out` (1, n)."""
-    return np.matmul(_row(1.0, Z.shape[-2], Z.dtype), Z, out=out)
+    return np.matmul(row(1.0, Z.shape[-2], Z.dtype), Z, out=out)
 
 
 def mean_over_examples(Z: Array, out: Array) -> Array:
     """The mean of the rows of Z (m, n), written to `out` (1, n)."""
     m = Z.shape[-2]
-    return np.matmul(_row(1.0 / m, m, Z.dtype), Z, out=out)
+    return np.matmul(row(1.0 / m, m, Z.dtype), Z, out=out)
 
 
 def sum_over_units(Z: Array) -> Array:
     """Σ over the columns of Z (m, n), a new array (m, 1)."""
-    return np.matmul(Z, _row(1.0, Z.shape[-1], Z.dtype).T)
+    return np.matmul(Z, row(1.0, Z.shape[-1], Z.dtype).T)
