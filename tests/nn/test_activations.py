@@ -140,10 +140,28 @@ def test_sigmoid_is_one_where_the_type_has_nothing_closer(dtype: type[np.floatin
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_gelu_has_the_slope_of_a_line_far_out(dtype: type[np.floating]) -> None:
     largest = float(np.finfo(dtype).max)
-    Z = np.array([[-np.inf, -largest, -1e30, -1e19, -10.0, 10.0, 1e19, 1e30, largest, np.inf]], dtype)
+    Z = np.array([[-np.inf, -largest, -1e30, -1e19, -24.0, 24.0, 1e19, 1e30, largest, np.inf]], dtype)
     with np.errstate(all="raise", under="ignore"):
         assert slopes_of_gelu(Z).tolist() == [[0] * 5 + [1] * 5]
         assert ACTIVATIONS["gelu"].forward(Z[:, 1:-1], np.empty((1, 8), dtype)).tolist() == [[0] * 4 + Z[0, 5:-1].tolist()]
+
+
+@pytest.mark.parametrize(("dtype", "lowest"), [(np.float32, -9.8), (np.float64, -21.0)])
+def test_gelu_keeps_its_digits_however_small_they_are(dtype: type[np.floating], lowest: float) -> None:
+    Z = np.concatenate([np.linspace(lowest, -2.0, 301), np.linspace(-2.0, 24.0, 301)]).astype(dtype)[None, :]
+    values, expected_slopes = [], []
+    with localcontext(prec=60):
+        a, b = (2 / Decimal("3.14159265358979323846264338327950288419716939937510582097494459")).sqrt(), Decimal("0.044715")
+        for z in (Decimal(float(each)) for each in Z[0]):
+            e = (2 * a * (z + b * z**3)).exp()
+            s = e / (1 + e)
+            values.append(float(z * s))
+            expected_slopes.append(float(s + z * s * (1 - s) * 2 * a * (1 + 3 * b * z * z)))
+    # An ulp in the exponent is as many of its power as the exponent is large: up to 40 in float32, 700 in float64.
+    ulps = 2 * abs(lowest) ** 3 * 0.08 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(ACTIVATIONS["gelu"].forward(Z, np.empty_like(Z))[0], values, rtol=ulps)
+    away = np.abs(Z[0] + 0.75) > 0.1  # from the zero of the slope
+    np.testing.assert_allclose(slopes_of_gelu(Z)[0][away], np.array(expected_slopes)[away], rtol=ulps)
 
 
 def slopes_of_gelu(Z: np.ndarray) -> np.ndarray:
