@@ -59,6 +59,9 @@ class Series:
 
     def extend(self, steps: NDArray[np.int64], values: Floats) -> None:
         """Take values in, each with its step, from 1 (0 goes with 1). Steps must not decrease."""
+        if len(steps) == 1:
+            self.add(int(steps[0]), float(values[0]))
+            return
         if not len(steps):
             return
         while (int(steps.max()) - 1) // self._width >= CAPACITY:
@@ -79,8 +82,18 @@ class Series:
         data["count"][at] += np.diff(np.append(starts, len(steps)))
 
     def add(self, step: int, value: float) -> None:
-        """Take one value in."""
-        self.extend(np.array([step]), np.array([value], np.float64))
+        """Take one value in: the same as an array of one, many times as fast."""
+        while (step - 1) // self._width >= CAPACITY:
+            self._halve()
+        at, data = max(step - 1, 0) // self._width, self._data
+        if not math.isfinite(value):
+            data["bad"][at] += 1.0
+            return
+        data["low"][at] = min(data["low"][at], value)
+        data["high"][at] = max(data["high"][at], value)
+        data["total"][at] += value
+        data["steps"][at] += step
+        data["count"][at] += 1
 
     def _halve(self) -> None:
         merged = _empty()

@@ -13,6 +13,7 @@ import math
 from workbench.engine.events import Event, HyperparameterChanged, StepTaken
 from workbench.engine.state import State
 from workbench.session.branch import Best, Branch, Mark, Place, Result
+from workbench.session.timeline import Past, decision, passes
 
 FIRST_INTERVAL = 100
 MOST = 64
@@ -27,12 +28,19 @@ class Recorder:
         self._state = state
         self._marks = {mark.step: mark.hash for mark in branch.marks}
         self._interval = FIRST_INTERVAL
+        self._regular = self._count_regular()
+        self._decisions = tuple(map(decision, branch.edits))
         self._based = self.place
 
     @property
     def place(self) -> Place:
         """Where the branch has come to."""
         return Place(self._state.step, len(self._branch.edits))
+
+    @property
+    def past(self) -> Past:
+        """What was decided before that place. It grows by an edit at a time: gathered anew, many would take long."""
+        return Past(self._state.step, self._decisions, passes(self._branch, self._state.step))
 
     @property
     def last_edited(self) -> int:
@@ -70,6 +78,7 @@ class Recorder:
         if isinstance(event, HyperparameterChanged):
             self.mark()
         self._branch = self._branch.after(event)
+        self._decisions += tuple(map(decision, self._branch.edits[len(self._decisions) :]))
 
     def annotate(self, step: int, text: str, edit: int = 0) -> None:
         """A note on a step, or on edit number `edit` (from 1) instead; an empty text takes the note away."""
@@ -77,11 +86,16 @@ class Recorder:
 
     def mark(self) -> str:
         """Take the hash of the state as it is, and return it."""
-        step = self._state.step
-        self._marks[step] = self._state.digest()
-        if sum(each % self._interval == 0 for each in self._marks) > MOST:
+        step, digest = self._state.step, self._state.digest()
+        self._regular += step % self._interval == 0 and step not in self._marks
+        self._marks[step] = digest
+        if self._regular > MOST:
             self._interval *= 2
             edits = {edit.step + after for edit in self._branch.edits for after in (0, 1)}
-            self._marks = {each: digest for each, digest in self._marks.items() if each % self._interval == 0 or each in edits}
-            self._marks[step] = self._state.digest()
-        return self._marks[step]
+            self._marks = {each: known for each, known in self._marks.items() if each % self._interval == 0 or each in edits}
+            self._marks[step] = digest
+            self._regular = self._count_regular()
+        return digest
+
+    def _count_regular(self) -> int:
+        return sum(step % self._interval == 0 for step in self._marks)

@@ -76,7 +76,7 @@ class Tree:
 
     def keep(self, kind: Kind) -> Past:
         """Have a copy of the state as it is, of this kind at least."""
-        here = past(self.timeline, self.place)
+        here = self._recorder.past
         if here not in self.snapshots:
             self.snapshots.add(here, kind, self._state.snapshot())
         self.snapshots.raise_to(here, kind)

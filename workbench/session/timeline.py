@@ -29,14 +29,23 @@ class Past:
     edits: tuple[Decision, ...]
     passes: tuple[Decision, ...]
 
+    def __hash__(self) -> int:
+        """Of what tells most pasts apart. All of it would be gone through again for each edit of thousands."""
+        return hash((self.step, len(self.edits), self.edits[-1:], len(self.passes)))
+
 
 def past(branch: Branch, place: Place) -> Past:
     """What was decided on a branch before a place on it."""
-    edits = tuple((each.step, each.name, each.new) for each in branch.edits[: place.edits])
-    return Past(place.step, edits, _passes(branch, place.step))
+    return Past(place.step, tuple(map(decision, branch.edits[: place.edits])), passes(branch, place.step))
 
 
-def _passes(branch: Branch, step: int) -> tuple[Decision, ...]:
+def decision(edit: Edit) -> Decision:
+    """What an edit decided, whatever was in force before it."""
+    return edit.step, edit.name, edit.new
+
+
+def passes(branch: Branch, step: int) -> tuple[Decision, ...]:
+    """Where the guard was passed on a branch, as far as that shows after `step` steps."""
     # What was passed at this very step applies at the next, so it belongs to the past of later places only.
     return tuple((stop.step, stop.edits) for stop in branch.stops if stop.passed and stop.step < step)
 
