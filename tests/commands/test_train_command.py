@@ -117,13 +117,23 @@ def test_a_session_that_somebody_else_has_open_is_not_trained_over(workbench: Co
 
 
 @pytest.mark.usefixtures("small")
+def test_a_lock_that_cannot_be_taken_is_not_called_another_workbench(workbench: Command, tmp_path: Path):
+    (tmp_path / ".s.toml.lock").mkdir()
+    done = workbench("train", "small.toml", "--json", "--save", "s.toml")
+    assert errors_of(done) == ["--save s.toml: its lock cannot be taken: is a folder, not a file"]
+    assert done.stdout == ""
+
+
+@pytest.mark.usefixtures("small")
 def test_what_a_killed_training_left_half_written_goes_before_the_first_step(workbench: Command, tmp_path: Path):
     stale, other = tmp_path / ".s.toml.0123456789ab.tmp", tmp_path / ".t.toml.0123456789ab.tmp"
     stale.touch()
     other.touch()
+    (tmp_path / ".t.toml.lock").touch()
     errors_of(workbench("train", "small.toml", "--save", "s.toml", "--edit", "5:keep_prob.9=1"))
     assert not stale.exists()
     assert other.exists()
+    assert not [*tmp_path.glob("*.lock"), *tmp_path.glob(".*.lock")]
     assert not (tmp_path / "s.toml").exists()
 
 

@@ -140,7 +140,7 @@ MESSAGES: list[tuple[Codec, object]] = [
     *((REQUESTS, SetHyperparameter("x", value)) for value in (0.5, 3, "adam", True, (0.5, 1.0), (), 1e300)),
     (REQUESTS, Begin("", "", "", False, checkpoint=b"\x00\xff")),
     (REPORTS, HELLO),
-    (REPORTS, Begun(3, 1, PASSAGE, LIVE, {"beta1": "not used"}, (2, 3), True, 9, (5, 0, 1), "binary", 2, CURVES, read_only=True)),
+    (REPORTS, Begun(3, 1, PASSAGE, LIVE, {"beta1": "not used"}, (2, 3), True, 9, (5, 0, 1), "binary", 2, CURVES, True, "so")),
     (REPORTS, Arrived(3, 1, PASSAGE, LIVE, {}, CURVES)),
     (REPORTS, Branches((BranchSent(Branch(), ()), BranchSent(BRANCH, CURVES)), "main", "größer α")),
     *((REPORTS, each) for each in (Travelling(3, 9), Remark("so"), RateTried(np.array([0.5]), np.array([NAN])), RateFound(NAN))),

@@ -296,6 +296,21 @@ async def test_a_session_that_was_opened_read_only_waits_though_it_was_to_train(
     assert isinstance(await talk.hear((Paused, StepsTaken)), Paused)
 
 
+async def test_a_session_whose_lock_cannot_be_taken_is_read_only_and_says_why(
+    paused: Begins, make_session: Callable[..., Session], tmp_path: Path
+):
+    make_session(3)
+    path = tmp_path / "recorded.toml"
+    (tmp_path / ".recorded.toml.lock").mkdir()
+    talk = await paused(path=path, autosave=path, autosave_seconds=NEVER)
+    why = "its lock cannot be taken: is a folder, not a file"
+    assert (talk.of(Begun)[0].read_only, talk.of(Begun)[0].obstacle) == (True, why)
+    talk.engine.send(rate(0.1))
+    assert (await talk.hear(CommandRejected)).reason == f"opened read-only: {why}"
+    talk.engine.send(Save(str(path)))
+    assert (await talk.hear(SaveFailed)).reason.endswith(f"not saved: opened read-only, because {why}")
+
+
 async def test_when_the_first_has_ended_the_next_may_write(two: tuple[Any, Any, Path], paused: Begins):
     first, _, path = two
     await first.engine.close()

@@ -50,7 +50,7 @@ def autosaving(path: Path | None, seconds: float = AUTOSAVE_SECONDS) -> Iterator
     autosave = Autosave(path, seconds, _Told())
     try:
         if not autosave.hold():
-            raise InputError(f"--save {path}: another workbench has this session open")
+            raise InputError(f"--save {path}: {autosave.obstacle}")
         yield autosave
     finally:
         autosave.release()

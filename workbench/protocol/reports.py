@@ -46,7 +46,8 @@ class Begun:
         task: classes, binary or regression.
         blas_threads: threads of the linear algebra.
         history: the curves so far.
-        read_only: another workbench has the session: it can be looked at, and is not saved.
+        read_only: the session can be looked at, and is not saved.
+        obstacle: why that is; nearly always another workbench has it.
     """
 
     step: int
@@ -62,6 +63,7 @@ class Begun:
     blas_threads: int
     history: tuple[SeriesSent, ...]
     read_only: bool = False
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

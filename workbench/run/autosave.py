@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 from workbench.files.errors import InputError, SaveError
-from workbench.files.lock import SessionLock
+from workbench.files.lock import LockRefused, SessionLock, remove_abandoned_locks
 from workbench.run.run import Run
 from workbench.session.store import claim, remove_leftovers
+
+OTHERS = "another workbench has this session open"
 
 
 class Listener(Protocol):
@@ -29,7 +31,7 @@ class Listener(Protocol):
 
 
 class Autosave:
-    """Saves one run. A session that another process holds is `read_only`: it is never written."""
+    """Saves one run. A session that another process holds, or that cannot be locked, is `read_only`: it is never written."""
 
     def __init__(
         self, target: Path | None, seconds: float, listener: Listener, clock: Callable[[], float] = time.monotonic
@@ -45,7 +47,13 @@ class Autosave:
         self._stale = False
         self.edited = False
         """An edit was made that is not on disk yet."""
-        self.read_only = False
+        self.obstacle = ""
+        """Why the session may only be read; empty where it may be written."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the session may only be read."""
+        return bool(self.obstacle)
 
     @property
     def target(self) -> Path | None:
@@ -54,21 +62,27 @@ class Autosave:
 
     def hold(self) -> bool:
         """Take the lock of the target from now on, whether it is there yet or not; else the session is read-only."""
-        if self._target is not None and not self._take_lock(self._target):
-            self._target, self.read_only = None, True
-        return not self.read_only
+        try:
+            self.obstacle = "" if self._target is None or self._take_lock(self._target) else OTHERS
+        except LockRefused as refused:
+            self.obstacle = refused.why
+        if self.obstacle:
+            self._target = None
+        return not self.obstacle
 
     def keep(self, run: Run) -> None:
         """Save this run from now on."""
         self._run = run
 
     def _take_lock(self, path: Path) -> bool:
+        """Whether it is ours now. Raises `LockRefused`."""
         lock = SessionLock(path)
         if not lock.acquire():
             return False
         self.release()
         self._lock = lock
         remove_leftovers(path)
+        remove_abandoned_locks(lock.path.parent)
         return True
 
     def release(self) -> None:
@@ -109,7 +123,7 @@ class Autosave:
         """Save because somebody asked for it; whether it is on disk now."""
         try:
             if self.read_only:
-                raise SaveError(path, "opened read-only, because another workbench has this session open")
+                raise SaveError(path, f"opened read-only, because {self.obstacle}")
             self._write(Path(path), asked=True)
         except (SaveError, InputError) as error:
             self._listener.failed(os.fspath(path), str(error), asked=True)
@@ -125,7 +139,7 @@ class Autosave:
         elif not ours and not _same(path, self._lock.path if self._lock else None):
             guest = SessionLock(path)
             if not guest.acquire():
-                raise SaveError(path, "another workbench has this session open")
+                raise SaveError(path, OTHERS)
         try:
             session = self._run.save(path, scored=asked)
         finally:

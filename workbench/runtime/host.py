@@ -49,6 +49,7 @@ from workbench.protocol.requests import (
     TakeStep,
     Undo,
 )
+from workbench.run.autosave import OTHERS
 from workbench.run.environment import blas_threads
 from workbench.run.run import CannotFollow, Run
 from workbench.runtime.greeting import greeting
@@ -63,7 +64,6 @@ FLUSH_SECONDS = 0.1
 """How often the client hears of steps."""
 PATIENCE_SECONDS = 0.2
 """A journey that takes longer is reported on."""
-READ_ONLY = "opened read-only: another workbench has this session open; close it there, then open it here again"
 CURVES_OF_OTHERS = ("cost", "dev_cost", "data_cost", "dev_data_cost")
 """What is sent of the branches beside the current one."""
 RETRIES = 20
@@ -179,6 +179,7 @@ class Host:
             blas_threads=blas_threads(),
             history=self._curves(),
             read_only=self._autosave.read_only,
+            obstacle=self._autosave.obstacle,
         )
 
     def _tell_where(self, moved: bool) -> None:
@@ -278,9 +279,9 @@ class Host:
             request = self._next()
             match request:
                 case SetHyperparameter(name=name, value=value) if self._autosave.read_only:
-                    self._send(CommandRejected(step, name, value, READ_ONLY))
+                    self._send(CommandRejected(step, name, value, self._read_only()))
                 case _ if self._autosave.read_only and request is not None and request.changes_run:
-                    self._send(Remark(READ_ONLY))
+                    self._send(Remark(self._read_only()))
                 case Repeat() if self._autosave.target is not None:
                     self._send(Remark("Not done: a run that is saved cannot be repeated with other mini-batches."))
                 case SetHyperparameter():
@@ -311,6 +312,10 @@ class Host:
                 case _:
                     self._flush()
                     raise _Operation(request)
+
+    def _read_only(self) -> str:
+        advice = "; close it there, then open it here again" if self._autosave.obstacle == OTHERS else ""
+        return f"opened read-only: {self._autosave.obstacle}{advice}"
 
     def _taken_back(self, number: int, what: str) -> Iterator[Command]:
         if number:

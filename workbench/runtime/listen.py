@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.files.errors import reason_of
-from workbench.files.lock import SessionLock
+from workbench.files.lock import LockRefused, SessionLock
 from workbench.files.text import clean
 
 PROBE_SECONDS = 1.0
@@ -36,7 +36,11 @@ def one_client(path: Path) -> Iterator[socket.socket]:
         raise CannotListen(path, "this system has no Unix sockets")
     # To ask an engine that waits there whether it does would be to be its client: so they ask the lock, as for a session.
     lock = SessionLock(path)
-    if not lock.acquire():
+    try:
+        held = lock.acquire()
+    except LockRefused as refused:
+        raise CannotListen(path, refused.why) from None
+    if not held:
         raise CannotListen(path, "another engine listens there")
     try:
         with _bound(path) as listener:

@@ -218,9 +218,9 @@ class EngineLink(Widget):
         """Take a report in: fold it, see to what it asks for, and pass it on."""
         self.monitor.record(report, time.monotonic())
         match report:
-            case Begun(read_only=True):
-                text = literal("Another workbench has this session open: it is read-only here.")
-                notify(self, text, severity="warning", timeout=15)
+            case Begun(read_only=True, obstacle=obstacle):
+                text = f"{obstacle[:1].upper()}{obstacle[1:]}: it is read-only here."
+                notify(self, clean(text, 300), severity="warning", timeout=15)
             case Saved():
                 self._saved(report)
             case SaveFailed():
