@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import time
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -16,6 +19,10 @@ ARITHMETIC = 2
 """Another number computes other bits from the same preset, seed and timeline; in the last digits only."""
 SMALL_STEP = 8_000_000
 """Parameters times batch size up to which one thread is enough."""
+
+
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux says how much memory a container may have."""
 
 
 def fix_blas_threads(session: Session, trainer: Trainer) -> None:
@@ -35,6 +42,27 @@ def fix_blas_threads(session: Session, trainer: Trainer) -> None:
 def blas_threads() -> int:
     """How many threads the linear algebra may use now."""
     return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
+def memory() -> int | None:
+    """Bytes of memory that this machine has, or this container may have; None where the system does not say."""
+    sizes = []
+    try:
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return None
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        sizes.append(int(_MEMORY_LIMIT.read_text()))
+    return min(sizes)
+
+
+def speed() -> float:
+    """Floating-point operations a second of this machine on a product of matrices, as one of 30 ms or so shows it."""
+    A = np.ones((768, 768), np.float32)
+    A @ A  # wakes the threads
+    begun = time.perf_counter()
+    A @ A
+    return 2.0 * 768**3 / max(time.perf_counter() - begun, 1e-9)
 
 
 def environment(session: Session | None = None) -> Environment:

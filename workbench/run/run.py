@@ -12,21 +12,23 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from workbench.data.dataset import DataError
-from workbench.data.splits import prepare
+from workbench.data.splits import Splits, prepare
 from workbench.engine.commands import Command, CommandSource, SetHyperparameter
 from workbench.engine.events import Columns, Diverged, EpochEnded, Evaluated, Event, Notable, StepTaken, StoppedEarly
 from workbench.engine.history import History, columns, epoch_column
 from workbench.engine.trainer import Trainer, Until
+from workbench.engine.workload import Workload, workload
 from workbench.files.errors import InputError, SaveError
 from workbench.hyperparameters.epochs import passage
 from workbench.model.trained import TrainedModel
-from workbench.run.environment import environment, fix_blas_threads
+from workbench.run.environment import environment, fix_blas_threads, memory
 from workbench.run.navigation import MOST_PENDING, Navigation, Progress
 from workbench.run.retrace import CannotFollow as CannotFollow
 from workbench.run.saving import Saving, blueprint_of
 from workbench.run.snapshots import BUDGET, Kind, Snapshots
 from workbench.run.tree import Tree
 from workbench.session.branch import Place, Result
+from workbench.session.preset import Preset
 from workbench.session.session import Session
 from workbench.session.timeline import Past, batch_sizes, place_after, place_before
 
@@ -34,15 +36,26 @@ REPEATED = "a repeat with other mini-batches is no run of the session"
 
 
 def new_trainer(session: Session) -> Trainer:
-    """A trainer at the start of the session's run. Raises `InputError` where the data cannot be had as the preset asks."""
+    """A trainer at the start of the session's run.
+
+    Raises `InputError` where the data cannot be had as the preset asks, or where a step does not fit into memory.
+    """
     preset = session.preset
     try:
         splits = prepare(preset.data, session.seed)
+        _refuse_what_does_not_fit(preset, splits)
         return Trainer(splits, preset.data, preset.network, preset.training, session.seed, preset.plan)
     except DataError as error:
         raise InputError(f"{preset.name}: {error}") from None
     except MemoryError:
         raise InputError(f"{preset.name}: network.hidden: this network does not fit into memory") from None
+
+
+def _refuse_what_does_not_fit(preset: Preset, splits: Splits) -> None:
+    needed, there = workload(splits, preset.network, preset.training).memory, memory()
+    if there is not None and needed > there:
+        figures = f"training needs at least {needed / 1e9:,.1f} GB of memory, and this machine has {there / 1e9:,.1f} GB"
+        raise InputError(f"{preset.name}: network.hidden, training.batch_size, data.examples: {figures}")
 
 
 class Run:
@@ -195,6 +208,11 @@ class Run:
         return TrainedModel.of(
             trainer.state.network, blueprint_of(trainer, trainer.hyperparameters), trainer.splits.preprocessing
         )
+
+    @property
+    def workload(self) -> Workload:
+        """What a step and an evaluation ask of the machine, with what is in force now."""
+        return workload(self.trainer.splits, self.trainer.architecture, self.trainer.hyperparameters)
 
     def rename(self, name: str, to: str) -> None:
         """Give a branch another name. Raises `ValueError` where it is taken or none, and `LookupError`."""
