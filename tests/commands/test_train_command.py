@@ -138,7 +138,7 @@ def test_what_a_killed_training_left_half_written_goes_before_the_first_step(wor
 
 
 def test_it_is_saved_on_the_way_and_in_the_end(make_preset: Callable[..., Preset], tmp_path: Path):
-    run, path, told = Run(Session(preset=make_preset(), seed=1)), tmp_path / "s.toml", []
+    run, path, told = Run(Session(preset=make_preset(), seed=1)), tmp_path / "s.toml", list[tuple[int, bool, bool]]()
 
     class Told:
         def saved(self, path: str, step: int, asked: bool) -> None:
@@ -149,7 +149,8 @@ def test_it_is_saved_on_the_way_and_in_the_end(make_preset: Callable[..., Preset
 
     assert headless.train(run, [], Until(steps=30), Autosave(path, 0.0, Told()), as_json=True) == 0
     *on_the_way, last = told
-    assert len(on_the_way) >= 4  # at each evaluation at least, and one comes at each end of the 7 steps of an epoch
+    assert on_the_way[0] == (0, False, False)  # at once
+    assert len(on_the_way) >= 5  # at each evaluation at least, and one comes at each end of the 7 steps of an epoch
     assert [step for step, _, _ in on_the_way] == sorted({step for step, _, _ in on_the_way})
     assert not any(asked for _, asked, _ in on_the_way)
     assert last == (30, True, True)
@@ -159,9 +160,15 @@ def test_a_save_on_the_way_that_fails_is_said_once_and_training_goes_on(
     make_preset: Callable[..., Preset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     run, path = Run(Session(preset=make_preset(), seed=1)), tmp_path / "s.toml"
-    path.mkdir()
-    with headless.autosaving(path, 0.0) as autosave:
-        assert headless.train(run, [], Until(steps=30), autosave, as_json=True) == 1
+
+    class InTheWay(Autosave):
+        def begin(self) -> None:
+            super().begin()
+            path.unlink()
+            path.mkdir()
+
+    autosave = InTheWay(path, 0.0, headless._Failures())
+    assert headless.train(run, [], Until(steps=30), autosave, as_json=True) == 1
     assert run.trainer.state.step == 30
     out, errors = capsys.readouterr()
     assert out == ""
@@ -171,7 +178,7 @@ def test_a_save_on_the_way_that_fails_is_said_once_and_training_goes_on(
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("save", [(), ("--save", "s.toml")], ids=["not saved", "saved"])
 def test_interrupted_it_ends_between_two_steps_and_saves(tmp_path: Path, number: int, status: int, save: tuple[str, ...]):
     process = subprocess.Popen(

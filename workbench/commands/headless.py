@@ -5,18 +5,17 @@ Drives a run, saves it on the way and at the end, and ends it between two steps 
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from workbench.commands.arguments import TimedEdit, try_edits
+from workbench.commands.interruption import GRACE_SECONDS, Interrupted, Interruption
 from workbench.commands.output import complain, print_json, say
 from workbench.commands.progress import every, reporter_for
 from workbench.commands.summary import Summary
-from workbench.engine.commands import Command, CommandSource, scripted
+from workbench.engine.commands import CommandSource, scripted
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -29,14 +28,19 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.trainer import Until
+from workbench.engine.workload import Workload
 from workbench.files.errors import InputError
 from workbench.files.text import clean
 from workbench.run.autosave import Autosave
+from workbench.run.environment import speed
 from workbench.run.run import Run
 from workbench.session.branch import Result
 
 AUTOSAVE_SECONDS = 10.0
 """How often a run that is to be saved is saved on the way."""
+_LONG_SECONDS = 30.0
+_WORTH_MEASURING = 1e11
+"""So many operations take a second or more on most machines: for fewer its speed is not asked for."""
 
 
 @contextmanager
@@ -47,7 +51,7 @@ def autosaving(path: Path | None, seconds: float = AUTOSAVE_SECONDS) -> Iterator
     """
     if path is not None and path.suffix != ".toml":
         raise InputError(f"--save {path}: expected a name that ends in .toml")
-    autosave = Autosave(path, seconds, _Told())
+    autosave = Autosave(path, seconds, _Failures())
     try:
         if not autosave.hold():
             raise InputError(f"--save {path}: {autosave.obstacle}")
@@ -56,7 +60,7 @@ def autosaving(path: Path | None, seconds: float = AUTOSAVE_SECONDS) -> Iterator
         autosave.release()
 
 
-class _Told:
+class _Failures:
     """Says what fails, on standard error."""
 
     def saved(self, path: str, step: int, asked: bool) -> None:
@@ -72,14 +76,26 @@ def train(run: Run, edits: list[TimedEdit], until: Until, autosave: Autosave, as
     autosave.keep(run)
     try_edits(run.trainer, edits)
     begin_step, begin_progress, started = state.step, state.batches.progress, time.perf_counter()
-    try:
-        with _interruptible(scripted(edits)) as commands:
-            ended = _drive(run, commands, until, as_json, autosave)
-    except Interrupted as interrupted:
-        return _end_early(run, interrupted.number, autosave)
-    seconds = time.perf_counter() - started
-    result = _result_of(ended) if isinstance(ended, Finished) else run.result()
-    if not _saved(autosave):
+    interruption = Interruption(lambda: _last_words(autosave))
+    with interruption.watching():
+        with interruption.saving:
+            autosave.begin()
+        _warn_of_long_steps(run.workload)
+        try:
+            ended = _drive(run, interruption.source(scripted(edits)), until, as_json, autosave, interruption.saving)
+        except (Interrupted, OSError) as error:  # the output may be gone; what comes of saving is told to the listener
+            if interruption.number:  # and then the output may be gone as well
+                return _end_early(run, "interrupted", 128 + interruption.number, autosave)
+            _end_early(run, "nobody reads the output; ended" if isinstance(error, BrokenPipeError) else "ended", 1, autosave)
+            raise
+        except MemoryError:
+            complain(clean(f"there is not enough memory for the next step{_kept(autosave)}", 700))
+            return 1
+        seconds = time.perf_counter() - started
+        result = _result_of(ended) if isinstance(ended, Finished) else run.result()
+        with interruption.saving:
+            saved = autosave.target is None or autosave.save(autosave.target)
+    if not saved:
         return 1
     examples = (state.batches.progress - begin_progress) * state.batches.examples
     summary = Summary(
@@ -114,62 +130,60 @@ def _status(ended: Event | None, step: int, edits: list[TimedEdit]) -> int:
         complain(clean(f"diverged at step {ended.step}: {ended.reason}{back}", 700))
     late = [f"{at}:{name}" for at, name, _ in edits if at > step]
     if late:
-        complain(clean(f"--edit {', '.join(late)}: not applied, the run ended at step {step}", None))
+        complain(clean(f"--edit {', '.join(late)}: not applied, the run ended at step {step}", 700))
     return 1 if late or isinstance(ended, Diverged) else 0
 
 
-class Interrupted(Exception):
-    """A signal came; the run stands between two steps."""
-
-    def __init__(self, number: int) -> None:
-        """`number` is the signal's."""
-        self.number = number
-
-
-@contextmanager
-def _interruptible(commands: CommandSource) -> Iterator[CommandSource]:
-    """The same commands; Ctrl+C or SIGTERM raise `Interrupted` from there, and the second time end the process."""
-    told: list[int] = []
-
-    def tell(number: int, frame: object) -> None:
-        told.append(number)
-        signal.signal(number, before[number])
-
-    def source(step: int) -> Iterable[Command]:
-        if told:
-            raise Interrupted(told[0])
-        return commands(step)
-
-    before: dict[int, Any] = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield source
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _warn_of_long_steps(work: Workload) -> None:
+    """Say so before a step, or an evaluation, that takes longer than somebody would wait."""
+    if max(work.step, work.evaluation) < _WORTH_MEASURING:
+        return
+    flops = speed()
+    times = {"a step": work.step / flops, "an evaluation": work.evaluation / flops}
+    if any(seconds > _LONG_SECONDS for seconds in times.values()):
+        said = " and ".join(f"{what} about {_duration(seconds)}" for what, seconds in times.items())
+        complain(clean(f"this network takes long here: {said}", 700))
 
 
-def _saved(autosave: Autosave) -> bool:
-    """Whether the run is on disk now, with its scores, if it is to be there at all."""
-    return autosave.target is None or autosave.save(autosave.target)
+def _duration(seconds: float) -> str:
+    if seconds >= 5400:
+        return f"{seconds / 3600:,.0f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.1f} s"
 
 
-def _end_early(run: Run, number: int, autosave: Autosave) -> int:
-    if not _saved(autosave):
+def _end_early(run: Run, why: str, status: int, autosave: Autosave) -> int:
+    """Save what is done, with the scores that are known: to score a large run may take longer than there is time."""
+    if autosave.target is not None and not autosave.save(autosave.target, scored=False):
         return 1
     saved = f"; saved {clean(str(autosave.target))}" if autosave.target is not None else ""
-    complain(clean(f"interrupted after step {run.trainer.state.step:,}{saved}", 300))
-    return 128 + number
+    complain(clean(f"{why} after step {run.trainer.state.step:,}{saved}", 700))
+    return status
 
 
-def _drive(run: Run, commands: CommandSource, until: Until, as_json: bool, autosave: Autosave) -> Event | None:
+def _last_words(autosave: Autosave) -> str:
+    autosave.release()
+    return f"interrupted in the middle of a step or an evaluation, which would not end soon{_kept(autosave)}"
+
+
+def _kept(autosave: Autosave) -> str:
+    if autosave.target is None:
+        return "; nothing is kept without --save"
+    return f"; {clean(str(autosave.target))} is as of step {autosave.saved_step:,}"
+
+
+def _drive(
+    run: Run, commands: CommandSource, until: Until, as_json: bool, autosave: Autosave, saving: AbstractContextManager[object]
+) -> Event | None:
     """Train to the end, showing how it goes and saving every so often; returns the last event."""
-    last = None
+    last, began = None, time.monotonic()
     with reporter_for(as_json) as reporter:
         for event in run.events(commands, every(0.1), until):
             match event:
                 case StepsTaken():
                     reporter.progress(_share_done(event, until, run.trainer.hyperparameters.epochs), event)
-                    autosave.save_if_due()
+                    with saving:
+                        _keep(autosave, time.monotonic() - began)
+                    began = time.monotonic()
                     continue
                 case EpochsEnded():
                     continue
@@ -183,6 +197,14 @@ def _drive(run: Run, commands: CommandSource, until: Until, as_json: bool, autos
                     pass
             last = event
     return last
+
+
+def _keep(autosave: Autosave, seconds: float) -> None:
+    """Save when it is time, and after steps that took so long that nobody would be waited for in the next."""
+    if seconds >= GRACE_SECONDS:
+        autosave.save_if_new()
+    else:
+        autosave.save_if_due()
 
 
 def _share_done(steps: StepsTaken, until: Until, epochs: int) -> float:

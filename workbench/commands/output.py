@@ -5,6 +5,7 @@ No command prints by any other way.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping
@@ -20,8 +21,9 @@ def say(text: SafeText) -> None:
 
 
 def complain(text: SafeText) -> None:
-    """On standard error, in the name of the program."""
-    click.echo(f"workbench: {text}", err=True)
+    """On standard error, in the name of the program, as long as somebody is there: after a hang-up nobody may be."""
+    with contextlib.suppress(OSError):
+        click.echo(f"workbench: {text}", err=True)
 
 
 def print_json(figures: Mapping[str, object]) -> None:

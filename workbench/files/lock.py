@@ -32,7 +32,7 @@ class SessionLock:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.realpath(path))
         self._file = self.path.with_name(f"{_PREFIX}{self.path.name}{_LOCK}")
-        self._lock: filelock.BaseFileLock = filelock.FileLock(self._file, timeout=0)
+        self._lock: filelock.BaseFileLock = filelock.FileLock(self._file, timeout=0, thread_local=False)
 
     def acquire(self) -> bool:
         """Whether nobody else has it. Where no lock can be made (a read-only folder), nobody can write either: then too.
@@ -49,7 +49,7 @@ class SessionLock:
         except (OSError, NotImplementedError, ValueError) as error:
             number = getattr(error, "errno", None)
             if number in _NO_LOCKS and isinstance(self._lock, filelock.FileLock):
-                self._lock = filelock.SoftFileLock(self._file.with_suffix(_HOLDER), timeout=0)
+                self._lock = filelock.SoftFileLock(self._file.with_suffix(_HOLDER), timeout=0, thread_local=False)
                 return self.acquire()
             if number != errno.EROFS and os.path.lexists(self._file):
                 reason = reason_of(error) if isinstance(error, (OSError, ValueError)) else "this system has none"

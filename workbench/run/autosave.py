@@ -45,6 +45,8 @@ class Autosave:
         self._last, self._failure = clock(), ""
         self._lock: SessionLock | None = None
         self._stale = False
+        self.saved_step = 0
+        """The step that was saved last."""
         self.edited = False
         """An edit was made that is not on disk yet."""
         self.obstacle = ""
@@ -119,18 +121,23 @@ class Autosave:
                 self._failure = str(error)
                 self._listener.failed(str(self._target), str(error), asked=False)
 
-    def save(self, path: str | os.PathLike[str]) -> bool:
-        """Save because somebody asked for it; whether it is on disk now."""
+    def begin(self) -> None:
+        """Write the run to its target as it is, so that what stands in the way is known before it trains. Raises `SaveError`."""
+        if self._target is not None:
+            self._write(self._target, asked=False)
+
+    def save(self, path: str | os.PathLike[str], scored: bool = True) -> bool:
+        """Save because somebody asked for it, with the scores now or those last known; whether it is on disk now."""
         try:
             if self.read_only:
                 raise SaveError(path, f"opened read-only, because {self.obstacle}")
-            self._write(Path(path), asked=True)
+            self._write(Path(path), asked=True, scored=scored)
         except (SaveError, InputError) as error:
             self._listener.failed(os.fspath(path), str(error), asked=True)
             return False
         return True
 
-    def _write(self, path: Path, asked: bool) -> None:
+    def _write(self, path: Path, asked: bool, scored: bool = False) -> None:
         assert self._run is not None
         ours = self._target is not None and _same(path, self._target)
         guest = None
@@ -141,11 +148,12 @@ class Autosave:
             if not guest.acquire():
                 raise SaveError(path, OTHERS)
         try:
-            session = self._run.save(path, scored=asked)
+            session = self._run.save(path, scored)
         finally:
             if guest is not None:
                 guest.release()
         self._failure, self._stale = "", not ours and self._target is not None
+        self.saved_step = session.step
         self._listener.saved(str(path), session.step, asked)
 
     def _found_free(self, path: Path) -> Path:
