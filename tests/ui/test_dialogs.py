@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from driving import STYLES, press, seen, settle, until
+from driving import CHARACTERS, NAMES, STYLES, press, seen, settle, until
 from synthetic import begun, hyperparameters, steps
+from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -183,6 +184,25 @@ def nowhere(reason: str, step: int = 40) -> Departure:
         raise CannotDepart(reason)
 
     return Departure(lambda: step, lambda: hyperparameters(learning_rate=0.01), export)
+
+
+@pytest.mark.parametrize(("kind", "tabs", "field"), [(WhatIfScreen, 1, "whatif-steps"), (FinderScreen, 2, "finder-steps")])
+@pytest.mark.parametrize(
+    "typed",
+    [[*"500"], ["end", "backspace", "backspace", "backspace", *"500"], [*"59", "backspace", *"000", "left", "delete"]],
+    ids=["over it", "behind it", "mended"],
+)
+async def test_keys_that_come_in_one_burst_are_all_taken_in_their_order(
+    kind: Callable[[Departure], ForkScreen], tabs: int, field: str, typed: list[str]
+):
+    async with opened(kind(nowhere("as far as this"))) as (host, pilot):
+        before = [line.value for line in host.screen.query(Input)]
+        for key in (*["tab"] * tabs, *typed, "shift+tab", "home", "0", "delete", "enter"):
+            host.post_message(events.Key(NAMES.get(key, key), CHARACTERS.get(key, key if len(key) == 1 else None)))
+        await until(pilot, lambda: host.screen.query_one(f"#{field}", Input).value == "500", "typed")
+        await until(pilot, lambda: "✗" in seen(host), "entered")
+        changed = ["0" + value[1:] for value in before[tabs - 1 : tabs]]
+        assert [line.value for line in host.screen.query(Input)] == [*before[: tabs - 1], *changed, "500"]
 
 
 @pytest.mark.parametrize("kind", [WhatIfScreen, FinderScreen])

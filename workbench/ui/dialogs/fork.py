@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import work
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from workbench.hyperparameters import Hyperparameters
@@ -36,6 +38,12 @@ class Departure:
 
 class ForkScreen(ModalScreen[Adopt | None], SettlingScreen[Adopt | None]):
     """Forks from a departure; dismissed with what is adopted."""
+
+    # With priority, or what is typed right after them would still go to the line that is left.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
 
     def __init__(self, departure: Departure) -> None:
         super().__init__()
