@@ -26,5 +26,9 @@ def test_a_session_that_cannot_be_read_does_not_hide_the_others(workbench: Comma
     done = workbench("sessions", "--sessions", "runs")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["broken", "mine"]
+    (saved.parent / "loop.toml").symlink_to("loop.toml")
+    done = workbench("sessions", "--sessions", "runs")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["broken", "loop", "mine"]
+    assert "too many levels of symbolic links" in done.stdout
     assert "cannot be read" in done.stdout
     assert "\x1b" not in done.stdout

@@ -212,6 +212,27 @@ def test_a_session_without_its_checkpoint_is_said_in_one_line(workbench: Command
     assert json_of(workbench("replay", "runs/mine.toml", "--json"))["identical"]
 
 
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_has_the_name_of_a_checkpoint_and_is_no_file_is_said_in_one_line(
+    workbench: Command, saved: Path, put: Callable[[Path], None]
+):
+    (checkpoint,) = saved.parent.glob("*.safetensors")
+    checkpoint.unlink()
+    put(checkpoint)
+    (line,) = errors_of(workbench("train", "runs/mine.toml", "--steps", 20))
+    assert line.endswith(": not a regular file; --rebuild trains it again from its seed and edits")
+
+
+@pytest.mark.parametrize("what", ["train", "replay", "gradcheck"])
+def test_what_has_the_name_of_a_session_or_preset_and_is_no_file_is_said_in_one_line(
+    workbench: Command, tmp_path: Path, what: str
+):
+    os.mkfifo(tmp_path / "pipe.toml")
+    assert errors_of(workbench(what, "pipe.toml")) == ["pipe.toml: not a regular file"]
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    assert errors_of(workbench(what, "zero.toml")) == ["zero.toml: not a regular file"]
+
+
 def test_a_session_without_its_checkpoint_is_rebuilt_if_that_is_asked_for(workbench: Command, saved: Path, trained: Path):
     whole = json_of(workbench("train", str(trained / "runs" / "mine.toml"), "--steps", 20, "--json"))
     (checkpoint,) = saved.parent.glob("*.safetensors")

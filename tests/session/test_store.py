@@ -233,6 +233,20 @@ def test_a_private_session_stays_private(path: Path, session: Session, tensors: 
     path.chmod(0o600)
     save_one(session, tensors, FACTS, path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (checkpoint,) = path.parent.glob("*.safetensors")
+    assert stat.S_IMODE(checkpoint.stat().st_mode) == 0o600
+    checkpoint.chmod(0o644)  # as an earlier workbench left it
+    save_one(session, tensors, FACTS, path)
+    assert stat.S_IMODE(checkpoint.stat().st_mode) == 0o600
+
+
+def test_a_first_save_is_as_private_as_the_umask_says(path: Path, session: Session, tensors: dict[str, np.ndarray]) -> None:
+    before = os.umask(0o077)
+    try:
+        save_one(session, tensors, FACTS, path)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
 
 
 def test_sessions_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -251,6 +265,18 @@ def test_sessions_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> No
     with pytest.raises(InputError) as caught:
         list_sessions(tmp_path / "a.toml")
     assert str(caught.value) == f"{tmp_path / 'a.toml'}: not a directory"
+
+
+def test_a_loop_of_links_hides_no_other_session(tmp_path: Path) -> None:
+    for name in ("a.toml", "c.toml"):
+        (tmp_path / name).touch()
+    (tmp_path / "b.toml").symlink_to("b.toml")
+    (tmp_path / "d.toml").symlink_to("nowhere.toml")
+    assert [path.name for path in list_sessions(tmp_path)] == ["a.toml", "b.toml", "c.toml", "d.toml"]
+    for name, reason in (("b.toml", "too many levels of symbolic links"), ("d.toml", "no such file")):
+        with pytest.raises(InputError) as caught:
+            read_session(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name}: {reason}"
 
 
 def test_a_fresh_name_is_one_never_used(tmp_path: Path) -> None:

@@ -18,12 +18,12 @@ from workbench.files.errors import SaveError, reason_of
 _CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes, like: Path | None = None) -> None:
     """Replace the file at `path` by `data`, or make it, with its folder.
 
-    A symbolic link is followed, and stays. An existing file keeps its permissions; a new one gets 0o644 less the
-    umask. After a failure the old file is as it was and no temporary file is left; the one exception is
-    `SaveError.in_place`.
+    A symbolic link is followed, and stays. The file gets the permissions of `like` where that is there; else an existing one
+    keeps its own, and a new one gets 0o644 less the umask. After a failure the old file is as it was and no temporary file is
+    left; the one exception is `SaveError.in_place`.
 
     Raises:
         SaveError: anything went wrong.
@@ -33,7 +33,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
         try:
-            _write_new(temporary, data, _permissions(target))
+            own = _permissions(target)
+            _write_new(temporary, data, own if like is None else _permissions(like) or own)
             os.replace(temporary, target)
         except BaseException:
             # Ctrl-C too must leave no litter.

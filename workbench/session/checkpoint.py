@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,12 @@ def checkpoint_bytes(tensors: Tensors, facts: Facts, where: str | os.PathLike[st
         raise SaveError(where, str(error)) from error
 
 
-def write_checkpoint(path: str | os.PathLike[str], tensors: Tensors, facts: Facts) -> None:
-    """Write `checkpoint_bytes`. Raises `SaveError`, and what was there before still is; and `ValueError`."""
-    write_atomically(path, checkpoint_bytes(tensors, facts, path))
+def write_checkpoint(path: str | os.PathLike[str], tensors: Tensors, facts: Facts, like: Path | None = None) -> None:
+    """Write `checkpoint_bytes`, for those only who may read the file `like` where it is there.
+
+    Raises `SaveError`, and what was there before still is; and `ValueError`.
+    """
+    write_atomically(path, checkpoint_bytes(tensors, facts, path), like)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
@@ -98,6 +102,10 @@ def _plain(tensor: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _bytes(path: Path) -> bytes:
     try:
+        # Opening a named pipe would wait for ever.
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise CheckpointError(path, "not a regular file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES + 2**20:

@@ -61,7 +61,7 @@ def save(session: Session, states: Mapping[str, tuple[Tensors, Facts]], path: st
             # One that is there should have the same content, and the session on disk may name it.
             if not os.path.exists(files[name]):
                 written.append(files[name])
-            write_checkpoint(files[name], tensors, facts)
+            write_checkpoint(files[name], tensors, facts, like=target)
         write_atomically(path, text.encode())
     except SaveError as error:
         if not (error.in_place and error.path == os.fspath(path)):
@@ -196,7 +196,12 @@ def _remove(path: Path) -> None:
 
 
 def _is_session_file(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith(".toml") and not entry.name.startswith(".") and entry.is_file()
+    if not entry.name.endswith(".toml") or entry.name.startswith("."):
+        return False
+    try:
+        return not entry.is_dir()
+    except OSError:
+        return True  # whoever reads it hears what is wrong with it
 
 
 def _natural(path: Path) -> tuple[str, int, str]:
