@@ -162,10 +162,6 @@ def layers_of(task: str) -> list[tuple[int, int, LayerStatistics, Layer]]:
     ]
 
 
-CLIPPED = pytest.mark.xfail(strict=True, reason="‖dW‖ of a layer is told after clipping")
-
-
-@CLIPPED
 @tasks
 def test_the_gradient_norm_of_a_layer_is_that_before_clipping(task: str):
     for step, l, told, _ in layers_of(task):
@@ -414,7 +410,6 @@ def drifted(task: str, l: int, before: int, now: int) -> float:
     return float(np.sqrt(np.mean(squares)))
 
 
-@CLIPPED
 @tasks
 def test_the_chart_of_gradient_norms(task: str):
     at = [step for step in watched(task).evaluated if step]

@@ -15,7 +15,6 @@ from cases import (
     OPTIMIZERS,
     SCHEDULES,
     SEED,
-    SMOOTHED,
     STEPS,
     Case,
     Trajectory,
@@ -83,12 +82,9 @@ def test_every_optimizer_activation_and_schedule_of_the_table_is_among_the_runs(
     assert {(each.optimizer, each.options) for each in GRID} == {(o, n) for o in OPTIMIZERS for n in range(3)}
 
 
-ROUNDED = pytest.mark.xfail(strict=True, reason="smoothed targets are rounded to float32 in a float64 network")
-
-
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(each, id=each.name, marks=ROUNDED if each in SMOOTHED else ()) for each in CASES],
+    [pytest.param(each, id=each.name) for each in CASES],
 )
 def test_a_run_goes_as_it_does_by_pytorch(case: Case):
     assert_same(ours(case), recorded()[case])

@@ -92,7 +92,21 @@ def watched(task: str) -> Watched:
     tensors["W2"][:, 3] = tensors["W2"][:, 1]  # and one that is another's twin at the start
     sizes = [0 if part is None else part.examples for part in (splits.train, splits.dev, splits.test)]
     monitor.record(
-        Begun(0, 1, h, {}, net.sizes, architecture.batch_norm, net.parameters.size, tuple(sizes), str(splits.task), 1, ()), 0.0
+        Begun(
+            0,
+            1,
+            ((0, 0.0),),
+            h,
+            {},
+            net.sizes,
+            architecture.batch_norm,
+            net.parameters.size,
+            tuple(sizes),
+            str(splits.task),
+            1,
+            (),
+        ),
+        0.0,
     )
     weights = [{name: view.copy() for name, view in tensors.items()}]
     taken, ended, evaluated, finished = [], [], {}, None
