@@ -127,7 +127,7 @@ async def test_a_branch_is_chosen_by_its_name_and_the_current_one_is_no_choice(
 
 async def test_the_tree_says_of_each_branch_what_there_is(monitor: Monitor):
     async with opened(BranchesScreen(monitor, lambda request: None)) as (host, pilot):
-        assert "● main  step 40  best dev 0.25  α 0.003" in seen(host)
+        assert "● main  step 40  best dev data cost 0.25  α 0.003" in seen(host)
         assert "where you are" in seen(host)
         await press(pilot, "down")
         await until(pilot, lambda: "left main after step 20" in seen(host), "the other")
@@ -202,7 +202,7 @@ async def test_keys_that_come_in_one_burst_are_all_taken_in_their_order(
         await until(pilot, lambda: host.screen.query_one(f"#{field}", Input).value == "500", "typed")
         await until(pilot, lambda: "✗" in seen(host), "entered")
         changed = ["0" + value[1:] for value in before[tabs - 1 : tabs]]
-        assert [line.value for line in host.screen.query(Input)] == [*before[: tabs - 1], *changed, "500"]
+        assert [line.value for line in host.screen.query(Input)] == [*before[: tabs - 1], *changed, "500", *before[tabs + 1 :]]
 
 
 @pytest.mark.parametrize("kind", [WhatIfScreen, FinderScreen])
@@ -223,6 +223,7 @@ async def test_where_the_run_cannot_be_written_down_the_dialog_says_why_and_adop
     [
         (WhatIfScreen, "whatif-forks", "nothing=3", "✗ nothing: no such hyperparameter"),
         (WhatIfScreen, "whatif-steps", "", "✗ steps: expected a number of steps from 1 to 1,000,000"),
+        (WhatIfScreen, "whatif-repeats", "99", "✗ 99: expected a number of repeats from 1 to 50"),
         (FinderScreen, "finder-low", "1e3", "✗ expected the second rate to be above the first"),
         (FinderScreen, "finder-steps", "9", "✗ 9: expected a number of steps from 10 to 100,000"),
     ],

@@ -113,8 +113,10 @@ async def test_forks_are_compared_and_one_is_adopted(workbench_app: Open, preset
         await it.until_seen("✗ nothing: no such hyperparameter")
         forks.value = "learning_rate=/2; learning_rate=x2"
         screen.query_one("#whatif-steps", Input).value = "30"
+        screen.query_one("#whatif-repeats", Input).value = "2"
         await it.press("enter")
         await it.until(lambda: [fork.state for fork in screen._forks] == ["done"] * 3, "three forks, the parent with them")
+        await it.until_seen("of 2", "repeat 2/2")
         assert all(len(fork.cost) == 30 for fork in screen._forks)
         screen.query_one(DataTable).move_cursor(row=1)
         await it.press("enter")

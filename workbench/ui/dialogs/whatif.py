@@ -23,7 +23,7 @@ from workbench.ui.doors.border import set_title
 from workbench.ui.doors.input import Input
 from workbench.ui.doors.table import DataTable
 from workbench.ui.doors.text import Static, Text
-from workbench.ui.state.comparison import CannotFork, Changes, Fork, difference, gap_curve, parse_forks
+from workbench.ui.state.comparison import CannotFork, Changes, Difference, Fork, difference, gap_curve, over_repeats, parse_forks
 from workbench.ui.state.drawing import Drawing, Line
 from workbench.ui.state.palette import branch_hue, branch_marker, style
 from workbench.ui.state.quantities import lettered
@@ -32,9 +32,13 @@ from workbench.ui.widgets.chart import Chart
 
 STEPS = 200
 BETA = 0.9
+MOST_STEPS, MOST_REPEATS = 1_000_000, 50
 SUGGESTION = literal("learning_rate=/3; -; learning_rate=x3")
 COLUMNS = ("", "what", "state", "data cost", "less parent", "dev data cost", "less parent ")
-HOW = "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes to the steps."
+HOW = (
+    "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes on. "
+    "± is the 95 % interval: of this run alone, or with repeats over other orders of the mini-batches."
+)
 
 
 class WhatIfScreen(ForkScreen):
@@ -49,6 +53,7 @@ class WhatIfScreen(ForkScreen):
         super().__init__(departure)
         self._values = departure.hyperparameters()
         self._forks: list[Fork] = []
+        self._repeats: list[list[Fork]] = []
         self._baseline = 0
         self._steps = STEPS
         self._news = False
@@ -61,6 +66,7 @@ class WhatIfScreen(ForkScreen):
             with Horizontal(id="whatif-form"):
                 yield Input(SUGGESTION, id="whatif-forks", max_length=2000)
                 yield Input(clean(str(STEPS)), id="whatif-steps", type="integer", max_length=7)
+                yield Input(literal("1"), id="whatif-repeats", type="integer", max_length=2)
             with Horizontal(id="whatif-charts"):
                 yield Chart(id="whatif-cost")
                 yield Chart(id="whatif-gap")
@@ -77,6 +83,7 @@ class WhatIfScreen(ForkScreen):
         forks = self.query_one("#whatif-forks", Input)
         set_title(forks, literal("forks"))
         set_title(self.query_one("#whatif-steps"), literal("steps"))
+        set_title(self.query_one("#whatif-repeats"), literal("repeats"))
         forks.focus()
         self.set_interval(0.2, self._redraw)
 
@@ -87,22 +94,27 @@ class WhatIfScreen(ForkScreen):
         self._values = self.departure.hyperparameters()  # it may have gone on since
         try:
             forks = parse_forks(self.query_one("#whatif-forks", Input).value, self._values)
-            steps = self.query_one("#whatif-steps", Input).value
-            if not steps.isascii() or not steps.isdigit() or not 1 <= int(steps) <= 1_000_000:
-                raise CannotFork(f"{clean(steps, 20) or 'steps'}: expected a number of steps from 1 to 1,000,000")
+            steps, repeats = self._number("steps", MOST_STEPS), self._number("repeats", MOST_REPEATS)
         except CannotFork as error:
             self._say(f"✗ {error}")
             return
         self._say("Training … ↑ ↓ choose a fork, Enter adopts it, Escape drops all.")
-        self._steps = int(steps)
+        self._steps = steps
         unchanged = [i for i, changes in enumerate(forks) if not self._differing(changes)]
         self._forks = [Fork(changes) for changes in forks]
         if not unchanged:
             self._forks.append(Fork(()))
         self._baseline = unchanged[0] if unchanged else len(forks)
+        self._repeats = [self._forks, *([Fork(fork.changes) for fork in self._forks] for _ in range(repeats - 1))]
         self._fill_table()
         self.query_one(DataTable).focus()
         self.depart()
+
+    def _number(self, name: str, most: int) -> int:
+        typed = self.query_one(f"#whatif-{name}", Input).value
+        if not typed.isascii() or not typed.isdigit() or not 1 <= int(typed) <= most:
+            raise CannotFork(f"{clean(typed, 20) or name}: expected a number of {name} from 1 to {most:,}")
+        return int(typed)
 
     def _say(self, text: str) -> None:
         self.query_one("#whatif-how", Static).update(Text(clean(text, 300)))
@@ -123,10 +135,10 @@ class WhatIfScreen(ForkScreen):
     @work(exclusive=True, exit_on_error=False)
     async def _train(self, origin: Exported) -> None:
         changes = [self._differing(fork.changes) for fork in self._forks]
-        await train(origin, changes, origin.step + self._steps, self._heard)
+        await train(origin, changes, origin.step + self._steps, self._heard, len(self._repeats))
 
     def _heard(self, number: int, repeat: int, report: Report) -> None:
-        self._forks[number].record(report)
+        self._repeats[repeat][number].record(report)
         self._news = True
 
     def action_adopt(self) -> None:
@@ -172,13 +184,27 @@ class WhatIfScreen(ForkScreen):
         self.query_one("#whatif-cost", Chart).draw(Drawing(tuple(curves)))
         self.query_one("#whatif-gap", Chart).draw(Drawing(tuple(gaps), level=0.0))
 
+    def _done(self, number: int) -> int:
+        """How many repeats of a fork have come to their end."""
+        return sum(forks[number].finished is not None for forks in self._repeats)
+
+    def _difference(self, number: int) -> Difference:
+        """Of a fork from the parent: of this run, or, where there are several, of the repeats that both have ended."""
+        pairs = [(forks[number], forks[self._baseline]) for forks in self._repeats]
+        ended = [pair for pair in pairs if all(each.finished is not None for each in pair)]
+        if len(ended) < 2:
+            return difference(*pairs[0])
+        return over_repeats([difference(*pair) for pair in ended])
+
     def _row(self, number: int, fork: Fork) -> list[Text]:
         changes = self._differing(fork.changes)
         what = ", ".join(f"{symbol(each.name)} {shown(each.value)}" for each in changes) or "as it is (the parent)"
         done = len(fork.cost)
         state = f"{fork.state} {done:,}/{self._steps:,}" if fork.state == "training" else fork.state
-        gap = difference(fork, self._forks[self._baseline])
+        gap = self._difference(number)
         own = number != self._baseline
+        if len(self._repeats) > 1 and fork.state == "done":
+            state = f"done, repeat {self._done(number)}/{len(self._repeats)}"
         dev = fork.finished.dev.data_cost if fork.finished is not None and fork.finished.dev is not None else math.nan
         cost = float(np.nanmean(fork.cost[done // 2 :])) if done else math.nan
         cells = (
@@ -186,15 +212,21 @@ class WhatIfScreen(ForkScreen):
             Text(what),
             Text(clean(f"{state}: {fork.reason}" if fork.reason else state, 60)),
             Text(_figure(cost), justify="right"),
-            Text(f"{_figure(gap.cost, '+')} ± {_figure(gap.error)}" if own else "", justify="right"),
+            Text(_gap(gap.cost, gap.cost_half, gap.repeats) if own else "", justify="right"),
             Text(_figure(dev), justify="right"),
-            Text(_figure(gap.dev, "+") if own else "", justify="right"),
+            Text(_gap(gap.dev, gap.dev_half, gap.repeats) if own else "", justify="right"),
         )
         return list(cells)
 
 
 def _from(step: int) -> SafeText:
     return clean(f"What if … from step {step:,}")
+
+
+def _gap(mean: float, half: float, repeats: int) -> SafeText:
+    """A difference with its 95 % interval, where there is one, and of what it is."""
+    interval = f" ± {_figure(half)}" if math.isfinite(half) else ""
+    return clean(f"{_figure(mean, '+')}{interval}{f' of {repeats}' if repeats > 1 else ''}")
 
 
 def _figure(x: float, sign: str = "") -> str:

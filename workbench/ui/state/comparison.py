@@ -6,6 +6,7 @@ A fold over the reports of the forks; knows no widget.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from workbench.engine.commands import SetHyperparameter
 from workbench.engine.events import CommandRejected, Diverged, Finished, StepsTaken, StoppedEarly
+from workbench.engine.interval import of_repeats, of_series
 from workbench.hyperparameters import Hyperparameters, assign, find, get
 from workbench.nn.ewma import smooth
 from workbench.protocol.reports import Begun, Refused, Report
@@ -101,23 +103,35 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Fork less parent: the mean over the last half of the steps both have, its standard error, and the dev costs."""
+    """Fork less parent, in data costs; NaN where that cannot be said yet.
+
+    Attributes:
+        cost, cost_half: over the last half of the steps both have, and half the width of the 95 % interval.
+        dev, dev_half: of the scores on dev at the end; the interval only of several repeats.
+        repeats: over how many the mean and the interval are. Those of one are of this run alone: what another order of
+            mini-batches would have brought, one trajectory cannot tell.
+    """
 
     cost: float
-    error: float
+    cost_half: float
     dev: float
+    dev_half: float = math.nan
+    repeats: int = 1
 
 
 def difference(fork: Fork, parent: Fork) -> Difference:
-    """How far a fork is from its parent, paired by mini-batch; NaN where that cannot be said yet."""
+    """How far a fork is from its parent, paired by mini-batch."""
     both = min(len(fork.cost), len(parent.cost))
-    gaps = fork.cost[both // 2 : both] - parent.cost[both // 2 : both]
-    gaps = gaps[np.isfinite(gaps)]
-    mean = float(gaps.mean()) if len(gaps) else math.nan
-    error = float(gaps.std(ddof=1) / math.sqrt(len(gaps))) if len(gaps) > 1 else math.nan
+    cost, half = of_series(fork.cost[both // 2 : both] - parent.cost[both // 2 : both])
     ends = (fork.finished, parent.finished)
     devs = [end.dev.data_cost for end in ends if end is not None and end.dev is not None]
-    return Difference(mean, error, devs[0] - devs[1] if len(devs) == 2 else math.nan)
+    return Difference(cost, half, devs[0] - devs[1] if len(devs) == 2 else math.nan)
+
+
+def over_repeats(differences: Sequence[Difference]) -> Difference:
+    """The mean of the differences of independent repeats, and how sure it is."""
+    cost, dev = (of_repeats(np.array([getattr(each, name) for each in differences])) for name in ("cost", "dev"))
+    return Difference(*cost, *dev, repeats=len(differences))
 
 
 def gap_curve(fork: Fork, parent: Fork, beta: float) -> NDArray[np.float64]:
