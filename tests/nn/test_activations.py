@@ -140,10 +140,10 @@ def test_sigmoid_is_one_where_the_type_has_nothing_closer(dtype: type[np.floatin
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_gelu_has_the_slope_of_a_line_far_out(dtype: type[np.floating]) -> None:
     largest = float(np.finfo(dtype).max)
-    Z = np.array([[-np.inf, -largest, -1e30, -1e19, -24.0, 24.0, 1e19, 1e30, largest, np.inf]], dtype)
-    with np.errstate(all="raise", under="ignore"):
-        assert slopes_of_gelu(Z).tolist() == [[0] * 5 + [1] * 5]
-        assert ACTIVATIONS["gelu"].forward(Z[:, 1:-1], np.empty((1, 8), dtype)).tolist() == [[0] * 4 + Z[0, 5:-1].tolist()]
+    Z = np.array([[-largest, -1e30, -1e19, -25.0, 25.0, 1e19, 1e30, largest]], dtype)
+    with np.errstate(all="raise", under="ignore", over="ignore"):  # z² may be infinite
+        assert slopes_of_gelu(Z).tolist() == [[0] * 4 + [1] * 4]
+        assert ACTIVATIONS["gelu"].forward(Z, np.empty_like(Z)).tolist() == [[0] * 4 + Z[0, 4:].tolist()]
 
 
 @pytest.mark.parametrize(("dtype", "lowest"), [(np.float32, -9.8), (np.float64, -21.0)])
