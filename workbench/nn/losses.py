@@ -8,6 +8,7 @@ cost with respect to the logits in `backward`. Label smoothing (Szegedy et al. 2
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,15 +25,16 @@ class Loss(ABC):
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dZ, self._work, self._columns, self._targets = (Buffer(dtype) for _ in range(4))
+        self._number: Callable[[Any], Any] = complex if dtype.kind == "c" else float
         self._each: Array = np.empty((0, 0), dtype)
         self.losses: Array = np.empty(0, dtype)
 
     def forward(self, Z: Array, Y: Array, smoothing: float = 0.0) -> float:
-        """The cost, a mean over examples; `self.losses` (m,) holds the loss of each."""
+        """The cost, a mean over examples; `self.losses` (m,) holds the loss of each. A complex number where Z is."""
         if smoothing:
             Y = self._smoothed(Y, smoothing)
         self.losses = self._forward(Z, Y)
-        return float(np.add.reduce(self.losses, axis=None)) / self.losses.size
+        return self._number(np.add.reduce(self.losses, axis=None)) / self.losses.size
 
     def _smoothed(self, Y: Array, smoothing: float) -> Array:
         targets = self._targets.like(Y)
@@ -77,7 +79,7 @@ class SoftmaxCrossEntropy(Loss):
         np.divide(P, total, out=P)
         np.subtract(P, Y, out=P)
         losses: Array = np.log(total, out=total)[..., 0]
-        return np.subtract(losses, np.vecdot(shifted, Y), out=losses)
+        return np.subtract(losses, np.vecdot(Y, shifted), out=losses)
 
     def _largest(self, Z: Array) -> Array:
         """Max z of each example (m, 1), taken with the classes first in memory: along a short last axis it is slow."""
@@ -99,8 +101,8 @@ class SigmoidCrossEntropy(Loss):
     def _forward(self, Z: Array, Y: Array) -> Array:
         work = self._work.like(Z)
         self._each = dZ = self._dZ.like(Z)
-        np.abs(Z, out=work)
-        np.negative(work, out=work)
+        np.negative(Z, out=work)
+        np.minimum(Z, work, out=work)  # -|z|, which has no meaning for a complex number
         np.exp(work, out=work)
         np.log1p(work, out=work)
         np.maximum(Z, 0.0, out=dZ)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from workbench.nn.buffer import Array
 
 
-def penalty(weights: Array, l2: float, l1: float) -> float:
+def penalty(
+    weights: Array, l2: float, l1: float, absolute: Callable[[Array], Array] = np.abs, number: Callable[[Any], Any] = float
+) -> float:
     """(λ/2)·Σ‖W‖² + λ₁·Σ|W|, the part of the cost that the weights themselves have.
 
     λ is not divided by the number of examples, whatever the batch size: the course's λ is this one times m, and an
-    edit of the batch size leaves the regularization as it was.
+    edit of the batch size leaves the regularization as it was. For weights that are complex numbers, `absolute` and `number`
+    say what |W| and a number are.
     """
     total = 0.0
     if l2:
-        total += 0.5 * l2 * float(np.dot(weights, weights))
+        total += 0.5 * l2 * number(np.dot(weights, weights))
     if l1:
-        total += l1 * float(np.add.reduce(np.abs(weights)))
+        total += l1 * number(np.add.reduce(absolute(weights)))
     return total
 
 
