@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     INITIALIZATION = 3
     SHUFFLE = 4
     DROPOUT = 5
+    GRADIENT_CHECK = 6
 
 
 def generator(seed: int, purpose: Purpose, index: int = 0, layer: int = 0, repeat: int = 0) -> np.random.Generator:

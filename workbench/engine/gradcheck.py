@@ -1,123 +1,209 @@
-"""Gradient checking: backpropagation against two-sided differences, one figure per parameter tensor.
+"""Gradient checking: backpropagation in float64 against the complex step, and beside it the course's two-sided differences.
 
-‖dθ_approx - dθ‖ / (‖dθ_approx‖ + ‖dθ‖), in float64, with the penalties and without dropout. About 1e-7 is fine and 1e-3
-is wrong (the course, after Ng). Never part of training: every element costs two forward passes. Knows no preset.
+The complex step is the judge: it takes no difference, and is as exact as backpropagation itself (`workbench.engine.slopes`). A
+tensor is right where no element is off by more than 1e-12 of the tensor's largest, however small or large that is; or by no more
+than rounding may do to it, where that is more (`workbench.engine.rounding`). The two-sided figure is
+‖dθ_approx - dθ‖ / (‖dθ_approx‖ + ‖dθ‖), about 1e-7 where all is fine and 1e-3 where something is wrong (the course, after Ng). A
+gradient that has vanished or a cost that has exploded makes it large as well, so it decides nothing.
+
+On the first examples, as the network is at the start, with the penalties, and with the masks of dropout of the first step. Never
+part of training: every element costs a forward pass. Knows no preset.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from workbench.data.splits import Splits
+from workbench.engine.objective import Objective
+from workbench.engine.rounding import rounding_of
+from workbench.engine.slopes import ComplexStep, difference_quotient
 from workbench.engine.state import State
 from workbench.hyperparameters import Architecture, Hyperparameters
 from workbench.nn.buffer import Array
-from workbench.nn.losses import LOSSES
-from workbench.nn.network import Network
-from workbench.optim.penalties import add_penalty_gradients, penalty
+from workbench.nn.continuation import continued
+from workbench.nn.losses import LOSSES, Loss
+from workbench.nn.network import Network, Tensor
+from workbench.randomness import Purpose, generator
 
-FINE = 1e-5
-"""Above this a tensor counts as wrong; between 1e-7 and this, kinks of the activation may be to blame."""
-EPSILONS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
-"""Half the width of a difference. Each carries rounding noise of about 1e-16·|J|/ε, which hides a gradient that has vanished or
-a cost that has exploded; the next one is tried where a tensor does not come out fine, and the smallest difference counts."""
+FINE = 1e-12
+"""A figure above this is of a wrong gradient. Correct ones have some 1e-15."""
 EXAMPLES = 16
-MOST_ELEMENTS = 400
-"""Of a larger tensor this many elements are checked, evenly spread."""
+ALL_ELEMENTS = 20_000
+"""Networks of up to so many parameters are checked at each of them."""
+DRAWN = 200
+"""Of a larger network so many elements of each tensor are checked, drawn at random; and of any by differences."""
+DIRECTIONS = 20
+"""In so many random directions over all parameters a larger network is checked as well."""
+_LEAST = 1e-230
+"""What is smaller than 1e-12 of this is 0 to the complex step."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorCheck:
-    """The relative difference of one tensor; `worst` names its worst element where the figure is large."""
+    """What was found of one tensor.
+
+    Attributes:
+        difference: the largest, as a share of the tensor's largest element (or of 1e12 times what rounding may do, where that is
+            more): right up to `FINE`. NaN where something is not finite.
+        elements: how many were checked, of `size`.
+        rounding: the share of the largest element up to which rounding may account for a difference; 1 or more where the whole
+            gradient is rounding.
+        two_sided: the course's figure.
+        worst: names the worst element of a wrong tensor.
+    """
 
     name: str
     difference: float
+    elements: int
+    size: int
+    rounding: float
+    two_sided: float
     worst: str
+
+    @property
+    def right(self) -> bool:
+        """Whether backpropagation and the complex step agree; where something is not finite they do not."""
+        return self.difference <= FINE
 
 
 @dataclass(frozen=True, slots=True)
 class GradientCheck:
-    """All tensors, and the largest difference among them."""
+    """All tensors; and where not all elements were checked, the difference in each of the random directions."""
 
     tensors: tuple[TensorCheck, ...]
+    directions: tuple[float, ...]
 
     @property
     def largest(self) -> float:
         """The largest difference; NaN counts as infinite."""
-        return max((each.difference if each.difference == each.difference else float("inf")) for each in self.tensors)
+        return max(_known(each.difference for each in self.tensors), self.largest_along)
+
+    @property
+    def largest_along(self) -> float:
+        """The largest difference along a direction; 0 where none was needed."""
+        return _known(self.directions)
+
+    @property
+    def right(self) -> bool:
+        """Whether everything that was checked is."""
+        return self.largest <= FINE
+
+    @property
+    def elements(self) -> int:
+        """How many parameters were checked one by one."""
+        return sum(each.elements for each in self.tensors)
+
+    @property
+    def parameters(self) -> int:
+        """How many there are."""
+        return sum(each.size for each in self.tensors)
 
 
 def check_gradients(splits: Splits, architecture: Architecture, hyperparameters: Hyperparameters, seed: int) -> GradientCheck:
     """Check a network as it is at the start, on the first train examples. Raises `DataError` where these are too few."""
-    h = dataclasses.replace(hyperparameters, keep_prob=(1.0,) * len(architecture.hidden))
-    network = State(splits, architecture, h.optimizer, seed, np.float64).network
-    network.configure(h)
+    network = State(splits, architecture, hyperparameters.optimizer, seed, np.float64).network
+    network.configure(hyperparameters)
     with np.errstate(all="ignore"):  # what is not finite counts as wrong
-        return check(network, _Cost(network, splits, h.l2, h.l1, h.label_smoothing))
+        return _Check(network, splits, architecture, hyperparameters, seed).made()
 
 
-class _Cost:
-    """J of a network on fixed examples."""
-
-    def __init__(self, network: Network, splits: Splits, l2: float, l1: float, smoothing: float) -> None:
-        self._network, self._l2, self._l1, self._smoothing = network, l2, l1, smoothing
-        self._X = splits.train.X[:EXAMPLES].astype(np.float64)
-        self._Y = splits.train.Y[:EXAMPLES].astype(np.float64)
-        self._loss = LOSSES[splits.task](network.dtype)
-
-    def __call__(self) -> float:
-        logits = self._network.forward(self._X, step=1)
-        return self._loss.forward(logits, self._Y, self._smoothing) + penalty(self._network.weights, self._l2, self._l1)
-
-    def gradients(self) -> Array:
-        self()
-        self._network.backward(self._loss.backward())
-        weights = self._network.weights
-        add_penalty_gradients(self._network.weight_gradients, weights, self._l2, self._l1, np.empty_like(weights))
-        return self._network.gradients.copy()
+def _known(differences: Iterable[float]) -> float:
+    return max((math.inf if math.isnan(each) else each for each in differences), default=0.0)
 
 
-def check(network: Network, cost: _Cost) -> GradientCheck:
-    """Compare every tensor's gradients with differences of the cost."""
-    analytic = network.named(cost.gradients())
-    return GradientCheck(
-        tuple(_check_tensor(name, view, analytic[name], cost) for name, view in network.named(network.parameters).items())
-    )
+class _Check:
+    """One check: the network's own gradients, how far to trust their digits, and the two that they are compared with."""
+
+    def __init__(self, network: Network, splits: Splits, architecture: Architecture, h: Hyperparameters, seed: int) -> None:
+        X, Y = splits.train.X[:EXAMPLES].astype(np.float64), splits.train.Y[:EXAMPLES]
+
+        def loss(dtype: DTypeLike = np.float64) -> Loss:
+            return LOSSES[splits.task](np.dtype(dtype))
+
+        def another(dtype: DTypeLike = np.float64) -> Network:
+            made = Network(splits.n_features, splits.n_outputs, architecture, seed, dtype)
+            made.configure(h)
+            return made
+
+        self._network, self._seed = network, seed
+        self._objective = Objective(network, loss(), X, Y, h)
+        self._exact = self._objective.gradients()
+        self._rounding = rounding_of(self._exact, another, loss, X, Y, h, seed)
+        of_complex = another(np.complex128)
+        for layer in of_complex.layers:
+            layer.activation = continued(layer.activation)
+        self._complex = Objective(of_complex, loss(np.complex128), X, Y, h)
+
+    def made(self) -> GradientCheck:
+        """All of it."""
+        all_of_them = self._exact.size <= ALL_ELEMENTS
+        tensors, scales = [], np.empty_like(self._exact)
+        for i, tensor in enumerate(self._network.tensors):
+            drawn = self._drawn(tensor, i)
+            places = np.arange(tensor.start, tensor.stop) if all_of_them else drawn
+            found, scale = self._tensor(tensor, places, drawn)
+            tensors.append(found)
+            scales[tensor.start : tensor.stop] = scale
+        return GradientCheck(tuple(tensors), () if all_of_them else self._directions(scales))
+
+    def _drawn(self, tensor: Tensor, index: int) -> NDArray[np.int64]:
+        """Places of some elements, in order: all of a small tensor."""
+        random = generator(self._seed, Purpose.GRADIENT_CHECK, index=1, layer=index)
+        size = tensor.stop - tensor.start
+        return tensor.start + np.sort(random.permutation(size)[:DRAWN])
+
+    def _tensor(self, tensor: Tensor, places: NDArray[np.int64], drawn: NDArray[np.int64]) -> tuple[TensorCheck, float]:
+        """What was found, and the size by which differences are divided."""
+        own = self._exact[tensor.start : tensor.stop]
+        step = ComplexStep(self._complex, _largest(own))
+        true = np.array([step.along_element(place) for place in places.tolist()])
+        gap = np.abs(true - self._exact[places])
+        largest = max(_largest(own), _largest(true))
+        rounding = _largest(self._rounding[tensor.start : tensor.stop])
+        scale = max(largest, rounding / FINE, _LEAST)
+        difference = float(gap.max()) / scale
+        quotients = np.array([difference_quotient(self._objective, place) for place in drawn.tolist()])
+        found = TensorCheck(
+            name=tensor.name,
+            difference=difference,
+            elements=len(places),
+            size=own.size,
+            rounding=rounding / largest if largest else 0.0,
+            two_sided=_relative(quotients, self._exact[drawn]),
+            worst="" if difference <= FINE else _worst(tensor, places, gap, self._exact[places], true),
+        )
+        return found, scale
+
+    def _directions(self, scales: Array) -> tuple[float, ...]:
+        """Differences along v with elements ±1/scale, so that no tensor drowns in another; divided by √P as they add up."""
+        top = float(scales.max())
+        weights = top / np.maximum(scales, 1e-20 * top)
+        step = ComplexStep(self._complex, top)
+        random = generator(self._seed, Purpose.GRADIENT_CHECK, index=2)
+        found = []
+        for _ in range(DIRECTIONS):
+            v = weights * (1.0 - 2.0 * random.integers(2, size=weights.size))
+            found.append(abs(step.along(v) - float(np.dot(v, self._exact))) / (top * math.sqrt(weights.size)))
+        return tuple(found)
 
 
-def _check_tensor(name: str, view: Array, gradient: Array, cost: _Cost) -> TensorCheck:
-    places = np.unique(np.linspace(0, view.size - 1, min(view.size, MOST_ELEMENTS)).astype(int))
-    exact = gradient.ravel()[places]
-    checks = []
-    for epsilon in EPSILONS:
-        numerical = np.array([_slope(view, place, cost, epsilon) for place in places])
-        scale = float(np.linalg.norm(numerical) + np.linalg.norm(exact))
-        gap = np.abs(numerical - exact)
-        # Where there is no gradient at all (zero weights below), there is nothing relative to compare.
-        difference = 0.0 if scale <= 1e-9 else float(np.linalg.norm(gap)) / scale  # NaN stays NaN
-        worst = "" if difference <= FINE else _worst(places, gap, exact, numerical, view.shape)
-        checks.append(TensorCheck(name, difference, worst))
-        if difference <= FINE:
-            break
-    return min(checks, key=lambda each: math.inf if math.isnan(each.difference) else each.difference)
+def _largest(values: Array) -> float:
+    """The largest absolute value of those that are finite."""
+    return float(np.abs(values).max(initial=0.0, where=np.isfinite(values)))
 
 
-def _slope(view: Array, place: int, cost: _Cost, epsilon: float) -> float:
-    row, column = divmod(int(place), view.shape[1])
-    kept = float(view[row, column])
-    view[row, column] = kept + epsilon
-    above = cost()
-    view[row, column] = kept - epsilon
-    below = cost()
-    view[row, column] = kept
-    return (above - below) / (2.0 * epsilon)
+def _relative(approximate: Array, exact: Array) -> float:
+    scale = float(np.linalg.norm(approximate) + np.linalg.norm(exact))
+    return float(np.linalg.norm(approximate - exact)) / scale if scale != 0.0 else 0.0
 
 
-def _worst(places: Array, gap: Array, exact: Array, numerical: Array, shape: tuple[int, ...]) -> str:
-    i = int(np.argmax(gap))
-    row, column = divmod(int(places[i]), shape[1])
-    return f"  worst at [{row}, {column}]: {exact[i]:.6g} by backpropagation, {numerical[i]:.6g} numerically"
+def _worst(tensor: Tensor, places: NDArray[np.int64], gap: Array, exact: Array, true: Array) -> str:
+    i = int(np.argmax(gap))  # the first NaN, where there is one
+    row, column = divmod(int(places[i]) - tensor.start, tensor.shape[1])
+    return f"worst at [{row}, {column}]: {exact[i]:.6g} by backpropagation, {true[i]:.6g} by the complex step"
