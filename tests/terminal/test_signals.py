@@ -81,6 +81,6 @@ def test_when_it_ends_nothing_is_left_open_and_all_that_is_said_is_where_the_run
     terminal.close()
     (path,) = list_sessions(tmp_path)
     last = re.sub(rb"\x1b\[[^a-zA-Z]*[a-zA-Z]", b"", terminal.output.rsplit(b"\x1b[?1049l", 1)[1]).decode()
-    assert " ".join(last.split()).replace(" ", "").startswith(f"saved{path}atstep"), last
+    assert " ".join(last.split()).replace(" ", "").startswith(f"saved{path}atstep{terminal.saved():,};"), last
     assert "Exception" not in last
     assert "Warning" not in last

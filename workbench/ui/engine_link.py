@@ -109,6 +109,10 @@ class EngineLink(Widget):
         self._engine: EngineConnection | None = None
         self._end: asyncio.Task[None] | None = None
         self._goal: Goal | None = None
+        self._waits = False
+        """It was paused in order to go."""
+        self._asked = 0
+        """How many saves were asked for and not answered yet."""
         self._offer: Timer | None = None
         self._listeners: list[Listener] = []
         self._numbers = itertools.count(1)
@@ -188,7 +192,7 @@ class EngineLink(Widget):
                     snapshot_bytes=self._keeping.snapshot_bytes,
                 )
             )
-            self._engine = engine
+            self._engine, self._asked, self._waits = engine, 0, False
             self.monitor.loads()
             async for report in engine.reports():
                 self.post_message(self.Heard(report))
@@ -330,7 +334,8 @@ class EngineLink(Widget):
     def _saved(self, report: Saved) -> None:
         self._source = self.path = Path(report.path)
         self._rebuild = False
-        if self._goal is not None and report.asked:
+        self._asked = max(0, self._asked - report.asked)
+        if self._goal is not None and report.asked and not self._asked:
             self._leave(f"saved {report.path} at step {report.step:,}; go on with: workbench {shlex.quote(report.path)}")
         elif report.asked:
             notify(self, clean(f"Saved {clean(report.path)} at step {report.step:,}", 300))
@@ -338,7 +343,9 @@ class EngineLink(Widget):
     def _save_failed(self, report: SaveFailed) -> None:
         how = f" It is tried again every {self._keeping.autosave_seconds:g} s."
         if report.asked:
+            self._asked = max(0, self._asked - 1)
             how = key_names(self.app).fill(AGAIN[self._goal]) if self._goal is not None else ""
+            self._go_on()
             self._offer = self.set_timer(AGAIN_SECONDS, self._stay)
         text = f"{clean(report.reason)}. Training is not affected.{how}"
         notify(self, clean(text, 500), severity="error", timeout=AGAIN_SECONDS)
@@ -347,24 +354,39 @@ class EngineLink(Widget):
         """Save the session."""
         self._stay()
         if self._engine is not None:
-            self._engine.send(Save(str(self.path)))
+            self._ask_to_save(self._engine)
+
+    def _ask_to_save(self, engine: EngineConnection) -> None:
+        engine.send(Save(str(self.path)))
+        self._asked += 1
 
     def leave(self, goal: Goal) -> None:
         """Save and go; where saving fails, a second time goes without."""
         again = self._goal is goal
+        # While it trains there are steps that have not been heard of yet.
+        trains = self._waits or self.monitor.phase is Phase.TRAINING
         self._stay()
         self._goal = goal
-        # While it trains there are steps that have not been heard of yet.
-        new = self.monitor.unsaved or self.monitor.phase is Phase.TRAINING
-        if again or self._engine is None or not new or self.monitor.read_only:
+        if again or self._engine is None or not (self.monitor.unsaved or trains) or self.monitor.read_only:
             self._leave("")
-        else:
-            self._engine.send(Save(str(self.path)))
+            return
+        if trains and self.monitor.travelling is None:
+            # Or it would have trained on by the time it is hung up, and saved a later step than was said.
+            self._engine.send(Pause())
+            self._waits = True
+        self._ask_to_save(self._engine)
 
     def _stay(self) -> None:
         self._goal = None
+        self._go_on()
         if self._offer is not None:
             self._offer.stop()  # it must not end the next one
+
+    def _go_on(self) -> None:
+        """Train on, where that was left off in order to go."""
+        if self._waits and self._engine is not None:
+            self._engine.send(Resume())
+        self._waits = False
 
     def _leave(self, message: str) -> None:
         self.post_message(self.Left(self._goal or Goal.SHELL, message))
