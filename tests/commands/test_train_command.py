@@ -144,6 +144,9 @@ def test_it_is_saved_on_the_way_and_in_the_end(make_preset: Callable[..., Preset
         def saved(self, path: str, step: int, asked: bool) -> None:
             told.append((step, asked, load_session(path)[0].branch.result is not None))
 
+        def remade(self, folder: str, path: str) -> None:
+            pytest.fail(folder)
+
         def failed(self, path: str, reason: str, asked: bool) -> None:
             pytest.fail(reason)
 

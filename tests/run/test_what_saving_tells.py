@@ -23,9 +23,13 @@ class Heard:
     def __init__(self) -> None:
         self.saves: list[tuple[str, int, bool]] = []
         self.failures: list[tuple[str, str, bool]] = []
+        self.folders: list[tuple[str, str]] = []
 
     def saved(self, path: str, step: int, asked: bool) -> None:
         self.saves.append((path, step, asked))
+
+    def remade(self, folder: str, path: str) -> None:
+        self.folders.append((folder, path))
 
     def failed(self, path: str, reason: str, asked: bool) -> None:
         self.failures.append((path, reason, asked))
@@ -98,6 +102,45 @@ def test_a_failure_is_told_once_and_again_when_it_went_well_meanwhile(run: Run, 
     path.rmdir()
     assert autosave.save(path)
     autosave.release()
+
+
+def test_a_folder_that_has_another_name_now_is_made_again_and_that_is_told_once(run: Run, heard: Heard, tmp_path: Path):
+    path, moved = tmp_path / "sessions" / "s.toml", tmp_path / "moved"
+    autosave = Autosave(path, 0.0, heard)
+    autosave.keep(run)
+    assert autosave.hold()
+    autosave.save_if_new()
+    path.parent.rename(moved)
+    train_to(run, 2)
+    autosave.save_if_new()
+    train_to(run, 4)
+    autosave.save_if_new()
+    assert heard.folders == [(str(path.parent), str(path))]
+    assert [step for _, step, _ in heard.saves] == [0, 2, 4]
+    assert (load_session(path)[0].step, load_session(moved / "s.toml")[0].step) == (4, 0)
+    assert not SessionLock(path).acquire()
+    autosave.release()
+    assert not [*path.parent.glob(".*")]
+
+
+def test_a_lock_that_somebody_removed_is_taken_again_unless_another_has_it_by_then(run: Run, heard: Heard, tmp_path: Path):
+    path = tmp_path / "s.toml"
+    autosave = Autosave(path, 0.0, heard)
+    autosave.keep(run)
+    assert autosave.hold()
+    (tmp_path / ".s.toml.lock").unlink()
+    assert autosave.save(path)
+    assert not SessionLock(path).acquire()
+    (tmp_path / ".s.toml.lock").unlink()
+    other = SessionLock(path)
+    assert other.acquire()
+    assert not autosave.save(path)
+    assert not autosave.save(path)
+    assert [reason for _, reason, _ in heard.failures] == [f"{path}: not saved: another workbench has this session open"] * 2
+    autosave.release()
+    assert not SessionLock(path).acquire()
+    other.release()
+    assert heard.folders == []
 
 
 def test_without_a_place_it_saves_only_where_it_is_asked_to(run: Run, heard: Heard, tmp_path: Path):

@@ -234,6 +234,26 @@ async def test_a_session_in_a_folder_that_cannot_be_written_to_can_be_trained(
         tmp_path.chmod(0o700)
 
 
+async def test_a_folder_that_has_another_name_now_is_said_and_where_it_was_saved(
+    paused: Begins, make_session: Callable[..., Session], tmp_path: Path
+):
+    make_session(3)
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    for each in (*tmp_path.glob("recorded*"),):
+        each.rename(folder / each.name)
+    path = folder / "recorded.toml"
+    talk = await paused(path=path, autosave=path, autosave_seconds=NEVER)
+    folder.rename(tmp_path / "moved")
+    talk.engine.send(rate(0.1))
+    said = f"The folder {folder} was not there any more; it was made again, and the session saved to {path}."
+    assert (await talk.hear(Remark)).text == said
+    assert [edit.new for edit in read_session(path).branch.edits] == [0.1]
+    talk.engine.send(rate(0.2))
+    await talk.hear(Saved)
+    assert len(talk.of(Remark)) == 1
+
+
 # One writer --------------------------------------------------------------------------------------------------------
 
 

@@ -31,7 +31,7 @@ from workbench.engine.trainer import Until
 from workbench.engine.workload import Workload
 from workbench.files.errors import InputError
 from workbench.files.text import clean
-from workbench.run.autosave import Autosave
+from workbench.run.autosave import Autosave, remade
 from workbench.run.environment import speed
 from workbench.run.run import Run
 from workbench.session.branch import Result
@@ -65,6 +65,9 @@ class _Failures:
 
     def saved(self, path: str, step: int, asked: bool) -> None:
         pass
+
+    def remade(self, folder: str, path: str) -> None:
+        _say(remade(folder, path))
 
     def failed(self, path: str, reason: str, asked: bool) -> None:
         complain(clean(f"{reason}{'' if asked else '; training goes on'}", 700))

@@ -33,8 +33,10 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, like: Path | Non
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
         try:
-            own = _permissions(target)
-            _write_new(temporary, data, own if like is None else _permissions(like) or own)
+            permissions = _permissions(target)
+            if like is not None and like.is_file():
+                permissions = _permissions(like)
+            _write_new(temporary, data, permissions)
             os.replace(temporary, target)
         except BaseException:
             # Ctrl-C too must leave no litter.

@@ -32,6 +32,7 @@ class SessionLock:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.realpath(path))
         self._file = self.path.with_name(f"{_PREFIX}{self.path.name}{_LOCK}")
+        self._held: tuple[int, int] | None = None
         self._lock: filelock.BaseFileLock = filelock.FileLock(self._file, timeout=0, thread_local=False)
 
     def acquire(self) -> bool:
@@ -54,16 +55,31 @@ class SessionLock:
             if number != errno.EROFS and os.path.lexists(self._file):
                 reason = reason_of(error) if isinstance(error, (OSError, ValueError)) else "this system has none"
                 raise LockRefused(self._file, reason) from error
+        self._held = _identity(self._lock.lock_file)
         return True
 
+    @property
+    def held(self) -> bool:
+        """Whether it is ours, and its file there: not so where none can be made, or where folder or file were taken away."""
+        return self._lock.is_locked and self._held == _identity(self._lock.lock_file)
+
     def release(self) -> None:
-        """Give it back, and leave no file."""
-        if self._lock.is_locked:
+        """Give it back, and leave no file of ours."""
+        if self.held:
             for each in {self._file, Path(self._lock.lock_file)}:
                 with contextlib.suppress(OSError):
                     # Whoever has the file open already sees that it is gone, and makes a new one.
                     each.unlink()
-            self._lock.release()
+        self._lock.release()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file is there, whatever name it has or had."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def remove_abandoned_locks(folder: Path) -> None:

@@ -14,10 +14,16 @@ from typing import Protocol
 
 from workbench.files.errors import InputError, SaveError
 from workbench.files.lock import LockRefused, SessionLock, remove_abandoned_locks
+from workbench.files.text import clean
 from workbench.run.run import Run
 from workbench.session.store import claim, remove_leftovers
 
 OTHERS = "another workbench has this session open"
+
+
+def remade(folder: str, path: str) -> str:
+    """What is to be said where the folder of a session was gone, in a line."""
+    return f"the folder {clean(folder)} was not there any more; it was made again, and the session saved to {clean(path)}"
 
 
 class Listener(Protocol):
@@ -25,6 +31,9 @@ class Listener(Protocol):
 
     def saved(self, path: str, step: int, asked: bool) -> None:
         """The session is on disk, whole, as of `step`."""
+
+    def remade(self, folder: str, path: str) -> None:
+        """The folder of the session was gone; it was made again, and the session saved to `path` in it."""
 
     def failed(self, path: str, reason: str, asked: bool) -> None:
         """The session could not be saved; the file that was there before still is. `reason` names it."""
@@ -141,8 +150,13 @@ class Autosave:
         assert self._run is not None
         ours = self._target is not None and _same(path, self._target)
         guest = None
+        gone = ours and self._lock is not None and not self._lock.held and not path.parent.is_dir()
         if ours and self._lock is None:
             path = self._target = self._found_free(path)
+        elif ours and self._lock is not None and not self._lock.held:
+            self._lock.release()
+            if not self._lock.acquire():
+                raise SaveError(path, OTHERS)
         elif not ours and not _same(path, self._lock.path if self._lock else None):
             guest = SessionLock(path)
             if not guest.acquire():
@@ -155,6 +169,8 @@ class Autosave:
         self._failure, self._stale = "", not ours and self._target is not None
         self.saved_step = session.step
         self._listener.saved(str(path), session.step, asked)
+        if gone:
+            self._listener.remade(str(path.parent), str(path))
 
     def _found_free(self, path: Path) -> Path:
         """The name for a new session: the one it was given, or the next where somebody has taken that meanwhile."""

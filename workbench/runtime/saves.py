@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from workbench.protocol.reports import Report, Saved, SaveFailed
+from workbench.protocol.reports import Remark, Report, Saved, SaveFailed
 from workbench.protocol.requests import Begin
-from workbench.run.autosave import Autosave
+from workbench.run.autosave import Autosave, remade
 
 
 def autosave_for(begin: Begin, send: Callable[[Report], None], clock: Callable[[], float]) -> Autosave:
@@ -24,6 +24,10 @@ class _Reported:
 
     def saved(self, path: str, step: int, asked: bool) -> None:
         self._send(Saved(path, step, asked))
+
+    def remade(self, folder: str, path: str) -> None:
+        text = remade(folder, path)
+        self._send(Remark(text[:1].upper() + text[1:] + "."))
 
     def failed(self, path: str, reason: str, asked: bool) -> None:
         self._send(SaveFailed(path, reason, asked))
