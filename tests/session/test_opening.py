@@ -88,3 +88,26 @@ def test_a_broken_session_is_named_by_its_path(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_input("moons-1", folder / "sessions")
     assert str(caught.value).startswith(f"{folder / 'sessions' / 'moons-1.toml'}: preset.network.hidden: 'deep': expected ")
+
+
+def test_a_session_that_is_cut_off_anywhere_is_never_taken_for_a_preset(folder: Path, session: Session) -> None:
+    text, path = session_to_toml(session), folder / "cwd" / "cut.toml"
+    begins = text.index("[preset]")
+    for length in (*range(begins), *range(begins, len(text) - 1, 97)):
+        path.write_text(text[:length])
+        with pytest.raises(InputError) as caught:
+            open_input("cut.toml", folder)
+        assert all(line.startswith("cut.toml: ") for line in caught.value.problems)
+    path.write_text(text[: text.index("\n") // 2])
+    with pytest.raises(InputError) as caught:
+        open_input("cut.toml", folder)
+    expected = "expected a preset, or a session with its format and all that follows"
+    assert str(caught.value) == f"cut.toml: a session that is cut off: {expected}"
+    path.write_text("")
+    with pytest.raises(InputError, match=f"cut.toml: empty: {expected}"):
+        open_input("cut.toml", folder)
+
+
+def test_a_preset_with_a_comment_is_a_preset(folder: Path) -> None:
+    (folder / "cwd" / "mine.toml").write_text("# A session of mine\ntitle = 'x'")
+    assert isinstance(open_input("mine.toml", folder).content, Preset)

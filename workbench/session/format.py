@@ -45,6 +45,11 @@ def is_session(table: Table) -> bool:
     return "format" in table
 
 
+def begins_as_session(text: str) -> bool:
+    """Whether a text is the beginning of a session's file, or has its first line: then it is no preset, whatever is cut off."""
+    return HEADING.startswith(text) or text.startswith(HEADING.rstrip("\n"))
+
+
 def session_to_toml(session: Session) -> str:
     """The session as a text to read and to compare line by line; `parse_session` gives the same session back."""
     head = {"format": FORMAT, "seed": session.seed, "current": session.current}

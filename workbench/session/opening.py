@@ -9,7 +9,7 @@ from pathlib import Path
 from workbench.files.errors import InputError
 from workbench.files.text import clean
 from workbench.files.toml import parse_toml, read_bounded
-from workbench.session.format import is_session, session_from_table
+from workbench.session.format import begins_as_session, is_session, session_from_table
 from workbench.session.preset import MAX_BYTES as MAX_PRESET_BYTES
 from workbench.session.preset import Preset, find_presets, is_file, looks_like_path, parse_preset, unknown_name
 from workbench.session.session import Session
@@ -56,6 +56,9 @@ def read_either(path: Path) -> Opened:
     table = parse_toml(text, str(path))
     if is_session(table):
         return Opened(session_from_table(table, str(path)), path)
+    if begins_as_session(text):
+        what = "a session that is cut off" if text else "empty"
+        raise InputError(f"{clean(str(path))}: {what}: expected a preset, or a session with its format and all that follows")
     return Opened(parse_preset(table, str(path), path.stem), path)
 
 
