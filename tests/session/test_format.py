@@ -11,6 +11,7 @@ from workbench.engine.measurements import Score
 from workbench.files.errors import InputError
 from workbench.session.branch import Best, Branch, Edit, Mark, Note, Place, Result, Stop
 from workbench.session.format import is_session, parse_session, session_to_toml
+from workbench.session.plan import MOST_STEPS
 from workbench.session.preset import Preset, parse_preset
 from workbench.session.session import Session
 from workbench.session.timeline import cut
@@ -81,7 +82,7 @@ def test_one_more_edit_adds_lines_and_changes_none(session: Session) -> None:
     error=ANY_FLOAT,
     rate=st.floats(0, 1e30, exclude_min=True),
     seed=st.integers(0, 2**63 - 1),
-    step=st.integers(0, 2**63 - 1),
+    step=st.integers(0, MOST_STEPS),
 )
 def test_any_text_and_number_comes_back_exactly(
     note: str, reason: str, name: str, title: str, cost: float, error: float, rate: float, seed: int, step: int
@@ -115,6 +116,31 @@ def test_a_text_with_a_lone_surrogate_or_without_end_can_be_saved(session: Sessi
     back = parse_session(session_to_toml(session).encode().decode(), "s.toml")
     assert back.preset.name == "caf?"
     assert back.branch.edits[-1].note == "n" * 4000
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, MOST_STEPS + 1])
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("branch[1].step", 'checkpoint = "x.safetensors"\nstep = {}'),
+        ("branch[1].edit[1].step", "[[branch.edit]]\nstep = {}\nname = 'l2'\nold = 0.0\nnew = 0.1"),
+        ("branch[1].mark[1].step", "[[branch.mark]]\nstep = {}\nhash = '" + "ab" * 32 + "'"),
+        ("branch[1].stop[1].step", "[[branch.stop]]\nstep = {}\nedits = 0\nreason = ''"),
+        ("branch[1].stop[1].edits", "[[branch.stop]]\nstep = 1\nedits = {}\nreason = ''"),
+        ("branch[1].comment[1].step", "[[branch.comment]]\nstep = {}\ntext = ''"),
+        ("branch[1].best.step", "[branch.best]\nstep = {}\ncost = 1.0"),
+        ("branch[1].result.step", "[branch.result]\nstep = {}\nepoch = 1\ntrain = {{cost = 1.0, error = 1.0}}"),
+        ("branch[1].result.epoch", "[branch.result]\nstep = 1\nepoch = {}\ntrain = {{cost = 1.0, error = 1.0}}"),
+    ],
+)
+def test_a_number_of_steps_that_no_run_can_come_to_is_refused_in_one_line(key: str, found: str, number: int) -> None:
+    step = "" if "step = {}" in found.split("[[")[0].split("[branch")[0] else "step = 9\n"
+    text = f"format = 2\nseed = 1\n[preset]\nname = 'x'\n[[branch]]\nname = 'main'\n{step}{found.format(number)}\n"
+    with pytest.raises(InputError) as caught:
+        parse_session(text, "s.toml")
+    (line, *more) = caught.value.problems
+    assert line.startswith(f"s.toml: {key}: {number}: expected a whole number from 0 to 1,000,000")
+    assert all(each.startswith(f"s.toml: {key.rpartition('.')[0]}") for each in more)
 
 
 def test_only_a_table_with_a_format_is_a_session(session: Session) -> None:
@@ -158,7 +184,7 @@ HASH = "0" * 64
         ),
         (
             GOOD + "[[branch.edit]]\nname = 'l2'\nold = 0\nnew = 1",
-            "branch[1].edit[1].step: missing: expected a whole number from 0",
+            "branch[1].edit[1].step: missing: expected a whole number from 0 to 1,000,000,000,000",
         ),
         (
             GOOD + "[[branch.edit]]\nstep = 1\nold = 0\nnew = 1",
@@ -205,7 +231,10 @@ HASH = "0" * 64
             "[[branch.edit]]\nstep = 1\nname = 'l2'\nold = 1\nnew = 0",
             "branch[1].edit[2].step: 1: expected at least 2, the step of the one before",
         ),
-        (GOOD + f"[[branch.mark]]\nstep = -1\nhash = '{HASH}'", "branch[1].mark[1].step: -1: expected a whole number from 0"),
+        (
+            GOOD + f"[[branch.mark]]\nstep = -1\nhash = '{HASH}'",
+            "branch[1].mark[1].step: -1: expected a whole number from 0 to 1,000,000,000,000",
+        ),
         (
             GOOD + f"[[branch.mark]]\nstep = 1\nhash = '{HASH[1:]}'",
             f"branch[1].mark[1].hash: '{HASH[:58]}…: expected 64 hexadecimal digits",
@@ -230,7 +259,7 @@ HASH = "0" * 64
         ),
         (
             GOOD + "[environment]\nworkbench = '1'\npython = '3'\nnumpy = '2'\nblas = 'x'\nplatform = 'y'",
-            "environment.blas_threads: missing: expected a whole number from 0",
+            "environment.blas_threads: missing: expected a whole number from 0 to 65,536",
         ),
         (
             GOOD + "checkpoint = '../../etc/x.safetensors'\n",
@@ -382,7 +411,7 @@ def test_the_text_with_a_child_is_good() -> None:
     [
         (WITH_CHILD.replace("'child'", "'main'"), "branch[2].name: 'main': another branch has this name"),
         ("current = '  '\n" + GOOD.replace("'main'", "'  '"), "branch[1].name: expected a name"),
-        (GOOD.replace("step = 9", ""), "branch[1].step: missing: expected a whole number from 0"),
+        (GOOD.replace("step = 9", ""), "branch[1].step: missing: expected a whole number from 0 to 1,000,000,000,000"),
         (GOOD + "fork = 3\n", "branch[1].fork: of no use without a parent"),
         (GOOD + "shared_edits = 3\n", "branch[1].shared_edits: of no use without a parent"),
         (
@@ -393,8 +422,8 @@ def test_the_text_with_a_child_is_good() -> None:
             WITH_CHILD.replace("parent = 'main'", "parent = 'child'"),
             "branch[2].parent: 'child': expected the name of a branch before this one",
         ),
-        (WITH_CHILD.replace("fork = 3\n", ""), "branch[2].fork: missing: expected a whole number from 0"),
-        (WITH_CHILD.replace("fork = 3", "fork = -3"), "branch[2].fork: -3: expected a whole number from 0"),
+        (WITH_CHILD.replace("fork = 3\n", ""), "branch[2].fork: missing: expected a whole number from 0 to 1,000,000,000,000"),
+        (WITH_CHILD.replace("fork = 3", "fork = -3"), "branch[2].fork: -3: expected a whole number from 0 to 1,000,000,000,000"),
         (
             WITH_CHILD.replace("shared_edits = 1", "shared_edits = 2"),
             "branch[2].shared_edits: 2: expected a whole number from 0 to 1",
@@ -402,7 +431,7 @@ def test_the_text_with_a_child_is_good() -> None:
         (WITH_CHILD.replace("shared_edits = 1\n", ""), "branch[2].shared_edits: missing: expected a whole number from 0 to 1"),
         (WITH_CHILD + OWN.replace("step = 4", "step = 1"), "branch[2].edit[1].step: 1: expected at least 2, the parent's"),
         (WITH_CHILD + OWN + "undoes = 2\n", "branch[2].edit[1].undoes: 2: expected the number of an edit before this one"),
-        (WITH_CHILD + OWN + "undoes = -1\n", "branch[2].edit[1].undoes: -1: expected a whole number from 0"),
+        (WITH_CHILD + OWN + "undoes = -1\n", "branch[2].edit[1].undoes: -1: expected a whole number from 0 to 1,000,000"),
         (GOOD + OWN + "undoes = 1\n", "branch[1].edit[1].undoes: 1: expected the number of an edit before this one"),
         (
             WITH_CHILD + "[[branch.stop]]\nstep = 4\nedits = 2\nreason = ''\n",

@@ -39,9 +39,9 @@ def problems(plan: str, training: str = "") -> list[str]:
 @pytest.mark.parametrize(
     ("plan", "problem"),
     [
-        ("step = 0\nname = 'l2'\nvalue = 0.1", "plan[1].step: 0: expected a whole number from 1"),
-        ("name = 'l2'\nvalue = 0.1", "plan[1].step: missing: expected a whole number from 1"),
-        ("step = 1.5\nname = 'l2'\nvalue = 0.1", "plan[1].step: 1.5: expected a whole number from 1"),
+        ("step = 0\nname = 'l2'\nvalue = 0.1", "plan[1].step: 0: expected a whole number from 1 to 1,000,000,000,000"),
+        ("name = 'l2'\nvalue = 0.1", "plan[1].step: missing: expected a whole number from 1 to 1,000,000,000,000"),
+        ("step = 1.5\nname = 'l2'\nvalue = 0.1", "plan[1].step: 1.5: expected a whole number from 1 to 1,000,000,000,000"),
         ("step = 1\nvalue = 0.1", "plan[1].name: missing: expected a text in quotes"),
         ("step = 1\nname = 'l3'\nvalue = 0.1", "plan[1].name: l3: no such hyperparameter"),
         (

@@ -17,7 +17,7 @@ from workbench.files.text import clean
 from workbench.files.toml import Reader, Table, parse_toml, shown, write_keys, write_table
 from workbench.hyperparameters import TABLE, assign
 from workbench.session.branch import MAIN, Best, Branch, Edit, Mark, Note, Result, Stop
-from workbench.session.plan import live, value_of
+from workbench.session.plan import MOST_STEPS, live, value_of
 from workbench.session.preset import Preset, preset_from, preset_to_table
 from workbench.session.session import FORMAT, Environment, Session
 from workbench.spec import InvalidValue
@@ -27,6 +27,7 @@ MAX_NAME = 255
 MAX_NOTE = 4000
 MAX_BRANCH_NAME = 60
 MAX_ROWS = 1_000_000
+MOST_THREADS = 65_536
 # Longer names are none of the table's; a layer of thousands of digits is no number to Python.
 _NAME = re.compile(r"[^\x00-\x1f]{1,60}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -161,6 +162,11 @@ def _preset(reader: Reader) -> Preset:
     return preset_from(inner.without("name"), name)
 
 
+def _steps(reader: Reader, name: str) -> int:
+    """A number of steps, or of epochs, that some run may come to."""
+    return reader.integer(name, 0, MOST_STEPS)
+
+
 def _seed(reader: Reader) -> int:
     spec = TABLE["seed"]
     return reader.integer("seed", int(spec.low), 2**63 - 1)
@@ -184,7 +190,7 @@ def _branch(reader: Reader, before: dict[str, Branch]) -> Branch:
     name = reader.text("name", MAX_BRANCH_NAME)
     if not name.strip() and isinstance(reader.table.get("name"), str):
         reader.wrong("name", "expected a name")
-    step = reader.integer("step")
+    step = _steps(reader, "step")
     parent, fork, shared = _parent(reader, before)
     edits = _in_order(reader, "edit", [_edit(each) for each in reader.readers("edit")])
     marks = _in_order(reader, "mark", [_mark(each) for each in reader.readers("mark")])
@@ -231,7 +237,7 @@ def _parent(reader: Reader, before: dict[str, Branch]) -> tuple[Branch | None, i
     if parent is None:
         reader.wrong("parent", f"{shown(name)}: expected the name of a branch before this one")
         return None, 0, 0
-    return parent, reader.integer("fork"), reader.integer("shared_edits", 0, len(parent.edits))
+    return parent, _steps(reader, "fork"), reader.integer("shared_edits", 0, len(parent.edits))
 
 
 def _checkpoint(reader: Reader) -> str | None:
@@ -243,10 +249,10 @@ def _checkpoint(reader: Reader) -> str | None:
 
 def _edit(reader: Reader) -> Edit:
     reader.only(("step", "name", "old", "new", "note", "undoes"))
-    step = reader.integer("step")
+    step = _steps(reader, "step")
     name = reader.matching("name", _NAME, "the name of a hyperparameter")
     note = reader.text("note", MAX_NOTE, "")
-    undoes = reader.integer("undoes") if "undoes" in reader.table else 0
+    undoes = reader.integer("undoes", 0, MAX_ROWS) if "undoes" in reader.table else 0
     spec = live(reader, "name", name) if name else None
     if spec is None:
         return Edit(step, name, 0, 0, note, undoes)
@@ -276,12 +282,18 @@ def _stop(reader: Reader) -> Stop:
     if not isinstance(passed, bool):
         reader.wrong("passed", f"{shown(passed)}: expected true or false")
         passed = False
-    return Stop(reader.integer("step"), reader.integer("edits"), reader.text("reason", MAX_NOTE), tuple(rows), passed)
+    return Stop(
+        _steps(reader, "step"),
+        reader.integer("edits", 0, MAX_ROWS),
+        reader.text("reason", MAX_NOTE),
+        tuple(rows),
+        passed,
+    )
 
 
 def _note(reader: Reader) -> Note:
     reader.only(("step", "text"))
-    return Note(reader.integer("step"), reader.text("text", MAX_NOTE))
+    return Note(_steps(reader, "step"), reader.text("text", MAX_NOTE))
 
 
 def _best(reader: Reader) -> Best | None:
@@ -289,12 +301,12 @@ def _best(reader: Reader) -> Best | None:
     if inner is None:
         return None
     inner.only(("step", "cost"))
-    return Best(inner.integer("step"), inner.real("cost"))
+    return Best(_steps(inner, "step"), inner.real("cost"))
 
 
 def _mark(reader: Reader) -> Mark:
     reader.only(("step", "hash"))
-    return Mark(reader.integer("step"), _digest(reader, "hash"))
+    return Mark(_steps(reader, "step"), _digest(reader, "hash"))
 
 
 def _digest(reader: Reader, name: str) -> str:
@@ -317,7 +329,13 @@ def _result(reader: Reader) -> Result | None:
     if "train" not in inner.table:
         inner.wrong("train", f"missing: expected a table, [{inner.key('train')}]")
     train = _score(inner, "train") or Score(0.0, 0.0)
-    return Result(inner.integer("step"), inner.integer("epoch"), train, _score(inner, "dev"), _score(inner, "test"))
+    return Result(
+        _steps(inner, "step"),
+        _steps(inner, "epoch"),
+        train,
+        _score(inner, "dev"),
+        _score(inner, "test"),
+    )
 
 
 def _score(reader: Reader, name: str) -> Score | None:
@@ -336,4 +354,4 @@ def _environment(reader: Reader) -> Environment | None:
     inner.only(field.name for field in dataclasses.fields(Environment))
     texts = {name: inner.text(name, 1000) for name in ("workbench", "python", "numpy", "blas", "platform")}
     arithmetic = inner.integer("arithmetic", 1) if "arithmetic" in inner.table else 1
-    return Environment(**texts, blas_threads=inner.integer("blas_threads"), arithmetic=arithmetic)
+    return Environment(**texts, blas_threads=inner.integer("blas_threads", 0, MOST_THREADS), arithmetic=arithmetic)

@@ -13,13 +13,16 @@ from workbench.files.toml import Reader, shown
 from workbench.hyperparameters import find
 from workbench.spec import Applies, InvalidValue, Spec, UnknownName, Value
 
+MOST_STEPS = 10**12
+"""More than any run can come to: the most epochs that there may be, of the most examples, one by one."""
+
 
 def plan_from(reader: Reader) -> tuple[Planned, ...]:
     """The plan of a preset's table, its problems noted with the reader."""
     found: list[Planned] = []
     for number, each in enumerate(reader.readers("plan"), start=1):
         each.only(("step", "name", "value"))
-        step = each.integer("step", 1)
+        step = each.integer("step", 1, MOST_STEPS)
         if found and step < found[-1].step:
             reader.wrong(f"plan[{number}].step", f"{step}: expected at least {found[-1].step}, the step of the one before")
         name = each.text("name", 60)
