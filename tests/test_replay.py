@@ -48,7 +48,7 @@ def session(make_session: MakeSession) -> Session:
     return make_session(30, EDITS)
 
 
-def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> Replay:
+def replay(session: Session, progress: Callable[[int, int], None] = lambda step, steps: None) -> Replay:
     """Of a session with one branch."""
     (found,) = replay_all(session, progress)
     assert found.branch == "main"
@@ -70,7 +70,7 @@ def assert_differs(session: Session, first: int, through: int, reason: str) -> N
 
 def test_a_run_with_many_edits_is_identical(session: Session):
     seen: list[int] = []
-    found = replay(session, seen.append)
+    found = replay(session, lambda step, _: seen.append(step))
     assert (found.identical, found.through_step, found.first_difference, found.other_environment) == (True, 30, None, ())
     assert seen == list(range(1, 31))
 
@@ -304,12 +304,13 @@ def changed(session: Session, name: str, **changes: Any) -> Session:
 
 
 def test_every_branch_is_replayed_and_what_they_share_only_once(forked: Session, tmp_path: Path):
-    seen: list[int] = []
-    found = replay_all(forked, seen.append)
+    told: list[tuple[int, int]] = []
+    found = replay_all(forked, lambda step, steps: told.append((step, steps)))
     assert [(each.branch, each.identical, each.through_step) for each in found] == [
         ("main", True, 30), ("main-2", True, 20), ("main-3", True, 24),
     ]  # fmt: skip
-    assert seen == [*range(1, 31), *range(13, 21), *range(17, 25)]
+    assert [step for step, _ in told] == [*range(1, 31), *range(13, 21), *range(17, 25)]
+    assert {steps for _, steps in told} == {30, 20, 24}
     assert all(each.identical for each in replay_all(read_session(tmp_path / "forked.toml")))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.commands.printed import Command, json_of
+from tests.commands.printed import Command, errors_of, json_of
 
 
 @pytest.mark.usefixtures("saved")
@@ -38,3 +42,31 @@ def test_of_a_session_of_another_arithmetic_it_says_that_it_compares_within_a_to
     assert "differs at" not in done.stdout
     said = json_of(workbench("replay", "mine.toml", "--json"))
     assert (said["identical"], said["within_tolerance"], said["arithmetic"], said["largest_gap"]) == (False, True, 1, 0.0)
+
+
+@pytest.mark.parametrize("what", ["replay", "train"])
+def test_a_step_that_no_run_can_come_to_is_refused_in_one_line(workbench: Command, saved: Path, what: str):
+    saved.write_text(saved.read_text().replace("step = 12\ncheckpoint", f"step = {2**63 - 1}\ncheckpoint"))
+    (line,) = errors_of(workbench(what, "runs/mine.toml"))
+    expected = "expected a whole number from 0 to 1,000,000,000,000"
+    assert line == f"runs/mine.toml: branch[1].step: {2**63 - 1}: {expected}"
+
+
+def test_steps_beyond_the_last_hash_are_not_trained_to_say_that_they_prove_nothing(workbench: Command, saved: Path):
+    saved.write_text(saved.read_text().replace("step = 12\ncheckpoint", "step = 900000000\ncheckpoint"))
+    said = json_of(workbench("replay", "runs/mine.toml", "--json"), 1)
+    assert (said["identical"], said["through_step"], said["first_difference"]) == (False, 12, 900000000)
+
+
+def test_steps_that_are_trained_again_for_long_are_told_and_can_be_interrupted(saved: Path):
+    saved.write_text(saved.read_text().replace("step = 12\ncheckpoint", "step = 900000000\ncheckpoint"))
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "workbench", "train", "mine.toml", "--steps", "900000000"],
+        cwd=saved.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("workbench: trained again: step ")
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    assert errors.endswith("workbench: interrupted\n")

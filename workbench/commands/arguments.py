@@ -12,6 +12,7 @@ from workbench.engine.commands import SetHyperparameter
 from workbench.engine.trainer import Trainer
 from workbench.files.errors import CheckpointError, InputError, suggestion
 from workbench.hyperparameters import find
+from workbench.run.navigation import Progress
 from workbench.run.run import CannotFollow, Run
 from workbench.session.opening import Opened
 from workbench.session.preset import Preset
@@ -83,11 +84,14 @@ def _about(option: str, name: str, error: Exception) -> InputError:
     return InputError(f"{option} {name}: {str(error).removeprefix(f'{name}: ')}")
 
 
-def run_of(opened: Opened, session: Session, rebuild: bool) -> Run:
-    """The run of what was opened. Raises `InputError`, also where its checkpoint is lost or damaged."""
+def run_of(opened: Opened, session: Session, rebuild: bool, progress: Progress) -> Run:
+    """The run of what was opened; `progress` is told of what is trained again.
+
+    Raises `InputError`, also where its checkpoint is lost or damaged.
+    """
     path = opened.path if isinstance(opened.content, Session) else None
     try:
-        return Run(session, path, rebuild=rebuild)
+        return Run(session, path, progress, rebuild)
     except CheckpointError as error:
         again = "--rebuild trains it again from its seed and edits"
         raise InputError(f"{error}; {again}") from None

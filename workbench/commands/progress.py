@@ -16,6 +16,44 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+FIRST_SECONDS, LAST_SECONDS = 2.0, 60.0
+"""After how long it is said for the first time how far it is, and how long it takes at most until it is said again."""
+
+
+class Again:
+    """Says on standard error how far a run is that is trained again, where that takes long.
+
+    In a terminal that is one line, which goes again; anywhere else lines, in between which more and more time passes.
+    """
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._wait = FIRST_SECONDS
+        self._due = every(self._wait)
+        self._said = False
+
+    def __enter__(self) -> Again:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._said and self._terminal:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    def __call__(self, done: int, steps: int) -> None:
+        """`done` of `steps` are trained again."""
+        if not self._due():
+            return
+        self._said = True
+        text = f"trained again: step {done:,} of {steps:,}"
+        if self._terminal:
+            click.echo(f"\r{text}\x1b[K", err=True, nl=False)
+            self._due = every(0.2)
+        else:
+            click.echo(f"workbench: {text}", err=True)
+            self._wait = min(2 * self._wait, LAST_SECONDS)
+            self._due = every(self._wait)
+
+
 class Reporter(Protocol):
     """What is said while it trains."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @sessions_folder
 def command(name: str, as_json: bool, folder: Path) -> int:
     """Train a session again from its seed and edits, and compare every recorded hash."""
+    from workbench.commands.progress import Again
     from workbench.run.replay import replay
     from workbench.session.opening import open_input
     from workbench.session.session import Session
@@ -29,7 +30,8 @@ def command(name: str, as_json: bool, folder: Path) -> int:
     opened = open_input(name, folder)
     if not isinstance(opened.content, Session):
         raise InputError(f"{name}: a preset, not a saved session: there is nothing to compare with")
-    branches = replay(opened.content)
+    with Again() as progress:
+        branches = replay(opened.content, progress)
     worst = next((each for each in branches if not each.as_recorded), None)
     shown = worst or next(each for each in branches if each.branch == opened.content.current)
     if as_json:

@@ -27,12 +27,14 @@ def command(
 ) -> int:  # fmt: skip
     """Train without a screen, or go on with a session."""
     from workbench.commands import arguments, headless
+    from workbench.commands.progress import Again
     from workbench.engine.trainer import Until
     from workbench.session.opening import open_input
 
     opened = open_input(name, folder)
     session = arguments.session_from(opened.content, seed, settings, branch)
-    run = arguments.run_of(opened, session, rebuild)
+    with Again() as progress:
+        run = arguments.run_of(opened, session, rebuild, progress)
     timed = arguments.edits_from(edits)
     with headless.autosaving(path) as autosave:
         return headless.train(run, timed, Until(steps, epochs), autosave, as_json)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from workbench.engine.events import CommandRejected, Diverged, HyperparameterChanged, StepTaken, StoppedEarly
 from workbench.engine.trainer import Trainer, Until
 from workbench.run.environment import ARITHMETIC, environment, fix_blas_threads
+from workbench.run.navigation import Progress
 from workbench.run.run import new_trainer
 from workbench.run.snapshots import Kind, Snapshots
 from workbench.session.branch import Branch, Place, Result
@@ -61,10 +61,10 @@ class Replay:
         return f"{text}final costs differ by {self.largest_gap:.2g} of themselves at the most; {TOLERANCE:g} is tolerated"
 
 
-def replay(session: Session, progress: Callable[[int], None] = lambda step: None) -> tuple[Replay, ...]:
+def replay(session: Session, progress: Progress = lambda step, steps: None) -> tuple[Replay, ...]:
     """Train every branch again, a parent before its children, which go on from where they left it.
 
-    `progress` is told each step that is trained.
+    `progress` is told each step that is trained, and at which step its branch ends.
     """
     trainer = new_trainer(session)
     fix_blas_threads(session, trainer)
@@ -79,7 +79,7 @@ class _Again:
 
     def __init__(
         self, session: Session, branch: Branch, trainer: Trainer, known: Snapshots, other: tuple[str, ...],
-        progress: Callable[[int], None],
+        progress: Progress,
     ) -> None:  # fmt: skip
         self.branch, self.trainer, self.known, self.other, self.progress = branch, trainer, known, other, progress
         self.marks = {mark.step: mark.hash for mark in branch.marks}
@@ -105,7 +105,9 @@ class _Again:
             # A stop at the very end was come to by trying one step more.
             beyond = any(stop.step == branch.step for stop in self.script.waiting)
             stopped = None
-            run = self.trainer.run(self.script, Until(steps=branch.step + beyond))
+            # Beyond the last hash there is nothing to compare with, however many steps the file speaks of.
+            last = min(branch.step, max(self.marks))
+            run = self.trainer.run(self.script, Until(steps=last + (beyond and last == branch.step)))
             for event in run:
                 match event:
                     case StepTaken(step=step):
@@ -131,7 +133,7 @@ class _Again:
 
     def step(self, step: int) -> Replay | None:
         """After each step: what differs, if the replay should end with it."""
-        self.progress(step)
+        self.progress(step, self.branch.step)
         self.compare(step)
         if step in self.forks:
             self.known.add(past(self.branch, Place(step, self.script.given)), Kind.TIP, self.trainer.state.snapshot())
