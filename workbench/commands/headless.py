@@ -67,7 +67,7 @@ class _Failures:
         pass
 
     def remade(self, folder: str, path: str) -> None:
-        _say(remade(folder, path))
+        complain(clean(remade(folder, path), 700))
 
     def failed(self, path: str, reason: str, asked: bool) -> None:
         complain(clean(f"{reason}{'' if asked else '; training goes on'}", 700))

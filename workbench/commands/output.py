@@ -26,6 +26,12 @@ def complain(text: SafeText) -> None:
         click.echo(f"workbench: {text}", err=True)
 
 
+def rewrite(text: SafeText) -> None:
+    """The last line of standard error, which is a terminal, anew; nothing leaves it empty."""
+    with contextlib.suppress(OSError):
+        click.echo(f"\r{text}\x1b[K", err=True, nl=False)
+
+
 def print_json(figures: Mapping[str, object]) -> None:
     """One JSON object on one line, in ASCII; of its control characters `json` leaves one as it is."""
     click.echo(json.dumps(figures).replace("\x7f", r"\u007f"))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from workbench.commands.output import say
+from workbench.commands.output import complain, rewrite, say
 from workbench.engine.events import Evaluated, HyperparameterChanged, StepsTaken
-from workbench.files.text import clean
+from workbench.files.text import clean, literal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -37,19 +37,19 @@ class Again:
 
     def __exit__(self, *_: object) -> None:
         if self._said and self._terminal:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            rewrite(literal(""))
 
     def __call__(self, done: int, steps: int) -> None:
         """`done` of `steps` are trained again."""
         if not self._due():
             return
         self._said = True
-        text = f"trained again: step {done:,} of {steps:,}"
+        text = clean(f"trained again: step {done:,} of {steps:,}")
         if self._terminal:
-            click.echo(f"\r{text}\x1b[K", err=True, nl=False)
+            rewrite(text)
             self._due = every(0.2)
         else:
-            click.echo(f"workbench: {text}", err=True)
+            complain(text)
             self._wait = min(2 * self._wait, LAST_SECONDS)
             self._due = every(self._wait)
 
