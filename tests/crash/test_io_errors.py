@@ -235,7 +235,7 @@ def test_the_command_line_says_so_in_one_line(path: Path, workbench: Callable[..
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"workbench: {path.parent}/small-1.step-000009-")
+    assert done.stderr.startswith(f"workbench: {path.parent}/small-1.step-000005-")  # at once
     assert done.stderr.endswith("not saved: file too large\n")
     assert done.stderr.count("\n") == 1
     assert contents(path.parent) == old
