@@ -51,4 +51,4 @@ class Summary:
 
 
 def _figures(score: Score) -> dict[str, float | None]:
-    return {name: json_number(getattr(score, name)) for name in ("cost", "error", "penalty")}
+    return {name: json_number(getattr(score, name)) for name in ("cost", "error")}
