@@ -33,8 +33,8 @@ def rewrite(text: SafeText) -> None:
 
 
 def print_json(figures: Mapping[str, object]) -> None:
-    """One JSON object on one line, in ASCII; of its control characters `json` leaves one as it is."""
-    click.echo(json.dumps(figures).replace("\x7f", r"\u007f"))
+    """One JSON object on one line, in ASCII: what a terminal would obey is escaped."""
+    click.echo(json.dumps(figures))
 
 
 def json_number(x: float) -> float | None:
