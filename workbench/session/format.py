@@ -31,7 +31,7 @@ MOST_THREADS = 65_536
 # Longer names are none of the table's; a layer of thousands of digits is no number to Python.
 _NAME = re.compile(r"[^\x00-\x1f]{1,60}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_CHECKPOINT = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\.safetensors")
+_CHECKPOINT = re.compile(r"[^./\\\x00][^/\\\x00]*\.safetensors")
 _KEYS = ("format", "seed", "current", "preset", "branch", "environment")
 _BRANCH_KEYS = (
     "name", "parent", "fork", "shared_edits", "note", "step", "checkpoint", "trained_from", "edit", "mark", "stop", "comment",
