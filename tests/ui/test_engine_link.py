@@ -314,6 +314,16 @@ async def test_a_failed_save_keeps_it_and_the_second_time_it_goes(linked: Linked
         assert it.host.left == [(Goal.LIBRARY, "")]
 
 
+async def test_why_a_save_failed_is_told_though_the_path_is_long(linked: Linked, tmp_path: Path):
+    folder = tmp_path / ("d" * 200) / ("e" * 200)
+    folder.parent.mkdir()
+    folder.write_text("not a folder")
+    async with linked(folder / "run.toml") as it:
+        await it.until_trained(5)
+        it.link.save()
+        await it.until_told("not saved: file exists")
+
+
 async def test_an_offer_that_lapses_does_not_end_the_one_after_it(
     linked: Linked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

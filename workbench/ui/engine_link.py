@@ -347,8 +347,8 @@ class EngineLink(Widget):
             how = key_names(self.app).fill(AGAIN[self._goal]) if self._goal is not None else ""
             self._go_on()
             self._offer = self.set_timer(AGAIN_SECONDS, self._stay)
-        text = f"{clean(report.reason)}. Training is not affected.{how}"
-        notify(self, clean(text, 500), severity="error", timeout=AGAIN_SECONDS)
+        text = f"{clean(report.reason, 500)}. Training is not affected.{how}"
+        notify(self, clean(text, 800), severity="error", timeout=AGAIN_SECONDS)
 
     def save(self) -> None:
         """Save the session."""
