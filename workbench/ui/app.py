@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from workbench.files.text import clean
+from workbench.files.text import clean, clean_lines
 from workbench.ui.actions import ACTIONS, KeyNames
 from workbench.ui.doors.notice import notify
 from workbench.ui.messages import Chosen
@@ -101,6 +101,10 @@ class WorkbenchApp(App[None]):
             return fresh_name(self._folder, preset_name)
         except InputError:
             return self._folder / f"{preset_name}-1.toml"  # the save will say what is wrong with the folder
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is pasted is escaped, whoever takes it: Textual's own lines to type on would show it as it is."""
+        await super().on_event(events.Paste(clean_lines(event.text, None)) if isinstance(event, events.Paste) else event)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action of the screen, then Textual's own."""
