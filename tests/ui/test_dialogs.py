@@ -86,6 +86,29 @@ async def test_a_line_is_taken_without_the_blanks_around_it_or_left():
     assert await result_of(PromptScreen(literal("Title"), "", "", 3), *"abcdef", "enter") == "abc"
 
 
+async def test_a_line_that_is_not_touched_gives_back_what_is_stored_to_the_bit():
+    for stored in (" a\u202eb\x1b[2J\n\x00 ", "[/]x", "", "x" * 9):
+        assert await result_of(PromptScreen(literal("Title"), "", stored, 9), "enter") == stored
+        assert await result_of(PromptScreen(literal("Title"), "", stored, 9), "home", "end", "enter") == stored
+
+
+async def test_what_is_edited_is_what_is_seen():
+    async with opened(PromptScreen(literal("Title"), "", "a\u202eb")) as (host, pilot):
+        assert r"a\u202eb" in seen(host)
+        await press(pilot, "c", "enter")
+        await until(pilot, lambda: host.result is not NOTHING_YET, "dismissed")
+        assert host.result == r"a\u202ebc"
+
+
+async def test_what_is_too_long_once_it_is_escaped_can_be_shortened_and_is_told_of_till_then():
+    async with opened(PromptScreen(literal("Title"), "", "\x1b" * 3, 9)) as (host, pilot):
+        await press(pilot, "backspace", "enter")
+        await until(pilot, lambda: "11 characters: expected at most 9" in seen(host), "told")
+        await press(pilot, "backspace", "backspace", "enter")
+        await until(pilot, lambda: host.result is not NOTHING_YET, "dismissed")
+        assert host.result == "\\x1b\\x1b\\"
+
+
 async def test_help_names_the_keys_it_is_given():
     keys = KeyNames({"library.refresh": "f5"})
     async with opened(HelpScreen((), LIBRARY, [("Here", "Press {library.refresh}.")], keys)) as (host, pilot):
