@@ -17,14 +17,12 @@ from typing import NoReturn
 
 import msgspec
 
-from workbench.protocol.reports import Crashed, Report
-from workbench.protocol.requests import Request
-from workbench.protocol.wire import LENGTH, MAX_BYTES, REPORTS, REQUESTS
+from workbench.protocol.reports import Crashed
+from workbench.protocol.wire import LENGTH, MAX_BYTES, REQUESTS
 from workbench.runtime.crash import write_crash_report
-from workbench.runtime.host import Host
+from workbench.runtime.host import CaughtUp, Host, Inbox
 from workbench.runtime.listen import CannotListen, one_client
-
-Inbox = SimpleQueue[Request | None]
+from workbench.runtime.outbox import Outbox
 
 
 def read_requests(stream: io.RawIOBase, inbox: Inbox) -> None:
@@ -59,24 +57,15 @@ def serve(requests: io.RawIOBase, reports: io.RawIOBase, inbox: Inbox) -> None:
 
     (Python aborts at exit where a thread still waits in the buffer of its own standard input.)
     """
-    client_is_there = True
-
-    def send(report: Report) -> None:
-        nonlocal client_is_there
-        frame = memoryview(REPORTS.encode(report))
-        try:
-            while client_is_there and frame:
-                frame = frame[reports.write(frame) or 0 :]
-        except OSError:
-            client_is_there = False
-            inbox.put(None)
-
+    outbox = Outbox(reports.write, lambda: inbox.put(None), lambda: inbox.put(CaughtUp()))
     threading.Thread(target=read_requests, args=(requests, inbox), daemon=True).start()
     try:
-        Host(inbox, send).serve()
+        Host(inbox, outbox.send).serve()
     except Exception as error:
-        send(Crashed(str(write_crash_report(error)), f"{type(error).__name__}: {error}"))
+        outbox.send(Crashed(str(write_crash_report(error)), f"{type(error).__name__}: {error}"))
         raise SystemExit(1) from None
+    finally:
+        outbox.close()
 
 
 def _over_pipes() -> None:

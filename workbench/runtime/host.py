@@ -4,6 +4,7 @@
 begin                      Begun, or Refused
 train, flushing every      StepsTaken, Evaluated, HyperparameterChanged ...
 so often                   between two steps: whatever requests have come; a save when one is due
+a client who stood still   Arrived, in the place of what was not kept for it
 an operation               Travelling while it takes long; Arrived where the run stands elsewhere then, and Branches
 the client is gone         save, and end: no orphan
 """
@@ -70,6 +71,13 @@ RETRIES = 20
 """How often a session that another process is just saving is read again."""
 
 
+class CaughtUp:
+    """Comes among the requests when the client has read everything that was kept for it, and more was not kept."""
+
+
+Inbox = SimpleQueue[Request | CaughtUp | None]
+
+
 class _End(Exception):
     """The conversation is over; `saving` first what is new."""
 
@@ -85,14 +93,12 @@ class _Operation(Exception):
 
 
 class Host:
-    """Carries out requests from `inbox` (None where the client is gone) and gives reports to `send`."""
+    """Carries out requests from `inbox` (None where the client is gone) and gives reports to `send`, which must not wait."""
 
-    def __init__(
-        self, inbox: SimpleQueue[Request | None], send: Callable[[Report], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, inbox: Inbox, send: Callable[[Report], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._inbox, self._send, self._clock = inbox, send, clock
         self._flushed = self._departed = clock()
-        self._early: deque[Request | None] = deque()
+        self._early: deque[Request | CaughtUp | None] = deque()
         self._paused = self._stepping = False
         self._given: deque[Command] = deque()
         self._until: Until | None = None
@@ -254,7 +260,7 @@ class Host:
     def _idle(self) -> bool:
         return not self._early and self._inbox.empty()
 
-    def _next(self) -> Request | None:
+    def _next(self) -> Request | CaughtUp | None:
         """The next request; while none comes, what is new is saved when it is time."""
         if self._early:
             return self._early.popleft()
@@ -278,6 +284,10 @@ class Host:
                     return
             request = self._next()
             match request:
+                case CaughtUp():
+                    self._flush()
+                    self._tell_where(moved=True)
+                    self._look_around(moved=True)
                 case SetHyperparameter(name=name, value=value) if self._autosave.read_only:
                     self._send(CommandRejected(step, name, value, self._read_only()))
                 case _ if self._autosave.read_only and request is not None and request.changes_run:

@@ -41,6 +41,8 @@ from workbench.ui.state.monitor import Monitor, Phase
 
 LEAVING_SECONDS = 1.5
 """How long the engine is waited for once all is said and saved."""
+MOST_UNHEARD = 256
+"""So many reports may wait to be folded. Then the engine keeps what it has to tell, and trains on."""
 AGAIN_SECONDS = 15.0
 """How long a failed save may be passed over by the key that asked for it, pressed again."""
 Listener = Callable[[Report], None]
@@ -115,6 +117,7 @@ class EngineLink(Widget):
         """How many saves were asked for and not answered yet."""
         self._offer: Timer | None = None
         self._listeners: list[Listener] = []
+        self._room = asyncio.Semaphore(MOST_UNHEARD)
         self._numbers = itertools.count(1)
         self._exports: dict[int, asyncio.Future[Exported]] = {}
 
@@ -172,7 +175,7 @@ class EngineLink(Widget):
         """Have every report passed on, once it is in the monitor."""
         self._listeners.append(listener)
 
-    @work(exclusive=True, group="engine", exit_on_error=False)
+    @work(exclusive=True, group="engine")
     async def start(self) -> None:
         """Own an engine process for as long as this worker lives, and post what it reports."""
         try:
@@ -195,9 +198,13 @@ class EngineLink(Widget):
             self._engine, self._asked, self._waits = engine, 0, False
             self.monitor.loads()
             async for report in engine.reports():
+                await self._room.acquire()
                 self.post_message(self.Heard(report))
         except EngineDied as error:
             self.post_message(self.Lost(f"the engine ended unexpectedly ({error})"))
+        except Exception:
+            self.post_message(self.Lost("what it said could not be understood"))
+            raise
         finally:
             self._engine = None
             # In a task of its own: Textual cancels a worker more than once, and this is to come to its end.
@@ -215,6 +222,7 @@ class EngineLink(Widget):
     @on(Heard)
     def _heard(self, message: Heard) -> None:
         message.stop()
+        self._room.release()
         if self.is_parent_active:  # else what listens is being taken down, part by part
             self.hear(message.report)
 
