@@ -23,9 +23,13 @@ LEAVE = 2.0
 
 
 class Terminal:
-    """A pseudo-terminal with the app in it."""
+    """A pseudo-terminal with the app in it, on a preset."""
 
-    def __init__(self, folder: Path, before: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, folder: Path, before: Callable[[], object] = lambda: None, preset: str = "digits-panda", *options: str,
+        broken: str = "",
+    ) -> None:  # fmt: skip
+        """`broken` is run in the app's process before it starts, to break something."""
         self.folder = folder
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 35, 100, 0, 0))
@@ -41,7 +45,9 @@ class Terminal:
                     os.dup2(self.slave, descriptor)
                 before()
                 os.environ["TERM"] = "xterm-256color"
-                command = [sys.executable, "-P", "-m", "workbench", "digits-panda", "--sessions", str(folder)]
+                arguments = [preset, "--sessions", str(folder), *options]
+                start = ["-c", f"{broken}\nfrom workbench.__main__ import main\nmain()"] if broken else ["-m", "workbench"]
+                command = [sys.executable, "-P", *start, *arguments]
                 os.execv(sys.executable, command)
             finally:
                 os._exit(127)
@@ -53,9 +59,50 @@ class Terminal:
             assert time.monotonic() < deadline, self.output[-2000:]
             self.read(0.1)
 
-    def read(self, seconds: float) -> None:
-        if select.select([self.master], [], [], seconds)[0]:
+    def read(self, seconds: float) -> bool:
+        """Read what comes in so many seconds; false where nothing does."""
+        found = bool(select.select([self.master], [], [], seconds)[0])
+        if found:
             self.output += os.read(self.master, 65536)
+        return found
+
+    def read_all(self) -> None:
+        """Read what is there."""
+        while self.read(0.05):
+            pass
+
+    def look_again(self) -> None:
+        """Let a twentieth of a second pass, unless the app ends, which it must not."""
+        process = os.pidfd_open(self.pid)
+        try:
+            assert not select.select([process], [], [], 0.05)[0], "the app has ended"
+        finally:
+            os.close(process)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def until_full(self) -> None:
+        """Until nothing more goes into the terminal, because nobody reads it."""
+        unread, same = -1, 0
+        deadline = time.monotonic() + PATIENCE
+        while same < 20:
+            assert time.monotonic() < deadline, "it still takes something"
+            self.look_again()
+            before, unread = unread, struct.unpack("i", fcntl.ioctl(self.master, termios.FIONREAD, b"0000"))[0]
+            same = same + 1 if unread == before and unread > 2000 else 0
+
+    def until_saved(self, step: int) -> None:
+        """Until the session was saved at that step or later."""
+        deadline = time.monotonic() + PATIENCE
+        while not list_sessions(self.folder) or self.saved() < step:
+            assert time.monotonic() < deadline, "it trains no more"
+            self.look_again()
+
+    def until_stopped(self) -> None:
+        """Until the process is stopped, as by a shell's job control."""
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
 
     def engine(self) -> int:
         """A descriptor of the engine's process, which can be waited for though it is no child of ours."""
@@ -67,18 +114,22 @@ class Terminal:
         os.close(self.slave)
         os.close(self.master)
 
-    def ended(self, reading: bool) -> tuple[int, float]:
-        """The app's status and the seconds of processor it used, once it has ended; what it still says is read."""
+    def ended(self, reading: bool, within: float = LEAVE, typing: bytes = b"") -> tuple[int, float]:
+        """The app's status and the seconds of processor it used, once it has ended; what it still says is read.
+
+        Until then this is typed, again and again.
+        """
         process = os.pidfd_open(self.pid)
-        deadline = time.monotonic() + LEAVE
+        deadline = time.monotonic() + within
         while not select.select([process], [], [], 0.02)[0]:
             assert time.monotonic() < deadline, "the app is still there"
+            self.type(typing)
             if reading:
                 self.read(0.02)
         os.close(process)
         _, status, usage = os.wait4(self.pid, 0)
-        while reading and select.select([self.master], [], [], 0.05)[0]:
-            self.output += os.read(self.master, 65536)
+        if reading:
+            self.read_all()
         return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
 
     def saved(self) -> int:

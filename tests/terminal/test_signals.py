@@ -19,7 +19,7 @@ runs = pytest.mark.parametrize(
 
 
 @runs
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT], ids=lambda number: number.name)
 def test_told_to_end_it_saves_and_puts_the_terminal_back(tmp_path: Path, number: signal.Signals, run: int):
     terminal = Terminal(tmp_path)
     terminal.until_trained()
@@ -84,3 +84,54 @@ def test_when_it_ends_nothing_is_left_open_and_all_that_is_said_is_where_the_run
     assert " ".join(last.split()).replace(" ", "").startswith(f"saved{path}atstep{terminal.saved():,};"), last
     assert "Exception" not in last
     assert "Warning" not in last
+
+
+def test_stopped_and_continued_it_is_drawn_anew_and_leaves_the_terminal_as_it_was(tmp_path: Path):
+    terminal = Terminal(tmp_path)
+    terminal.until_trained()
+    raw = termios.tcgetattr(terminal.slave)
+    assert raw != terminal.attributes
+    os.kill(terminal.pid, signal.SIGSTOP)
+    terminal.until_stopped()
+    termios.tcsetattr(terminal.slave, termios.TCSANOW, terminal.attributes)  # as a shell does that has the terminal back
+    terminal.output = b""
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.until_trained()
+    assert b"\x1b[?1049h" in terminal.output
+    assert termios.tcgetattr(terminal.slave) == raw
+    os.write(terminal.master, b"q")
+    assert terminal.ended(reading=True)[0] == 0
+    assert termios.tcgetattr(terminal.slave) == terminal.attributes
+    terminal.close()
+
+
+def test_stopped_and_continued_by_somebody_who_left_the_terminal_alone(tmp_path: Path):
+    terminal = Terminal(tmp_path)
+    terminal.until_trained()
+    for _ in range(2):
+        os.kill(terminal.pid, signal.SIGSTOP)
+        terminal.until_stopped()
+        terminal.output = b""
+        os.kill(terminal.pid, signal.SIGCONT)
+        terminal.until_trained()
+    os.kill(terminal.pid, signal.SIGTERM)
+    terminal.ended(reading=True)
+    assert termios.tcgetattr(terminal.slave) == terminal.attributes
+    terminal.close()
+
+
+def test_put_into_the_background_it_gives_the_terminal_back_until_it_returns(tmp_path: Path):
+    terminal = Terminal(tmp_path)
+    terminal.until_trained()
+    engine = terminal.engine()
+    os.kill(terminal.pid, signal.SIGTSTP)
+    terminal.until_stopped()
+    assert termios.tcgetattr(terminal.slave) == terminal.attributes
+    terminal.output = b""
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.until_trained()
+    os.write(terminal.master, b"q")
+    assert terminal.ended(reading=True)[0] == 0
+    assert_ends(engine)
+    assert termios.tcgetattr(terminal.slave) == terminal.attributes
+    terminal.close()

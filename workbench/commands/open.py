@@ -26,8 +26,15 @@ def command(name: str | None, folder: Path, autosave: float, snapshots: int) -> 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("the app needs a terminal; `workbench train` runs without one")
     from workbench.runtime.shutdown import Shutdown
+    from workbench.runtime.terminal import say
     from workbench.ui.app import WorkbenchApp
 
-    app = WorkbenchApp(folder, opened, Shutdown(), autosave, snapshots * 2**20)
-    app.run()
+    shutdown = Shutdown()
+    app = WorkbenchApp(folder, opened, shutdown, autosave, snapshots * 2**20)
+    try:
+        app.run()
+    finally:
+        shutdown.restore()
+    if app.farewell:
+        say(2, app.farewell)
     return app.return_code or 0

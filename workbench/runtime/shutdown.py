@@ -15,14 +15,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from workbench.runtime.terminal import reset
+
 GRACE_SECONDS = 1.2
 """How long an orderly end may take."""
-# Kitty's keyboard off, main screen, mouse and focus reports and bracketed paste off, cursor on, colours as before.
-_RESET = b"\x1b[<u\x1b[?1049l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[0m"
 
 
 class Shutdown:
-    """Watches for SIGTERM, SIGHUP and a dead standard input, from `watch` on."""
+    """Watches for signals that end the app and for a dead standard input, from `watch` on; keeps what the terminal was like."""
 
     def __init__(self) -> None:
         """Remembers the terminal as it is now, to put it back."""
@@ -37,12 +37,26 @@ class Shutdown:
     def watch(self, leave: Callable[[], object]) -> None:
         """Call `leave` (from any thread) when it is time to go; end the process where that is not enough."""
         self._leave = leave
-        signal.signal(signal.SIGTERM, self._told)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told)
         if sys.platform == "win32":
             return
+        signal.signal(signal.SIGQUIT, self._told)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants the hang-up to pass unnoticed
             signal.signal(signal.SIGHUP, self._told)
         threading.Thread(target=self._watch_input, daemon=True).start()
+
+    def restore(self) -> None:
+        """Give the terminal the attributes that it had: echo, lines, signals. Does not fail."""
+        if self._attributes is None or sys.platform == "win32":
+            return
+        import termios
+
+        # Else a process that was put into the background meanwhile would be stopped for this.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSANOW, self._attributes)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _watch_input(self) -> None:
         poll = select.poll()
@@ -63,11 +77,6 @@ class Shutdown:
 
     def _go(self) -> None:
         with contextlib.suppress(Exception):
-            if self._attributes is not None:
-                import termios
-
-                termios.tcsetattr(0, termios.TCSANOW, self._attributes)
-            os.set_blocking(1, False)
-            os.write(1, _RESET)
-            os.set_blocking(1, True)
+            self.restore()
+            reset(1)
         os._exit(128 + self._signal)

@@ -6,12 +6,15 @@ Imports what draws the first frame; NumPy, plotext and the engine's connection c
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
 from textual import events, on
 from textual.app import App, SystemCommand
+from textual.driver import Driver
 from textual.screen import Screen
 
 from workbench.files.text import clean, clean_lines
@@ -42,6 +45,17 @@ class WorkbenchApp(App[None]):
         self._keeping = autosave_seconds, snapshot_bytes
         self._folder, self._opened = folder, opened
         self.key_names = KeyNames()
+        self.farewell = ""
+        """What is to be said when the terminal is its own again."""
+
+    def get_driver_class(self) -> type[Driver]:
+        """One that never waits for the terminal, where there is one."""
+        kind = super().get_driver_class()
+        if sys.platform != "win32" and kind.__name__ == "LinuxDriver":
+            from workbench.ui.driver import TerminalDriver
+
+            return TerminalDriver
+        return kind
 
     def on_mount(self) -> None:
         """The library, and on it what was named on the command line; told to end, the app ends as `q` does."""
@@ -116,3 +130,8 @@ class WorkbenchApp(App[None]):
         """Quit as the screen does it: the training screen saves first."""
         screens = (screen for screen in reversed(self.screen_stack) if isinstance(screen, WorkbenchScreen))
         next(screens).action_quit_saving()  # the library is always there
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """End; the message is kept for whoever runs the app, because the terminal takes nothing yet."""
+        self.farewell = self.farewell or (f"{message}\n" if message is not None else "")
+        super().exit(result, return_code)

@@ -1,13 +1,22 @@
-"""Screens that come to rest whatever the terminal's corner is dragged to."""
+"""Screens that come to rest, however the terminal's corner is dragged, and however slow its line is."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from textual import events
 from textual.screen import Screen
 
 Result = TypeVar("Result")
+
+
+@runtime_checkable
+class Line(Protocol):
+    """What carries frames to a terminal."""
+
+    def busy(self) -> bool:
+        """Whether the last frame is on its way still; then the screen is drawn anew when it is not."""
+        ...
 
 
 class SettlingScreen(Screen[Result]):
@@ -21,3 +30,11 @@ class SettlingScreen(Screen[Result]):
         """
         if event.size != self.app.size:
             event.prevent_default()
+
+    def _compositor_refresh(self) -> None:
+        """Leave out a frame for which the line has no room: what is to be drawn stays so, and is a part of the next."""
+        line: object = self.app._driver
+        if self.is_active and isinstance(line, Line) and line.busy():
+            self._dirty_widgets.clear()
+        else:
+            super()._compositor_refresh()
