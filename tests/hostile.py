@@ -76,7 +76,8 @@ def session_of(session: Session) -> Session:
         Branch(name=piece[:60], parent=first, fork=10, step=10 + number, note=piece, edits=(Edit(10, "l2", 0.0, 0.1, piece),))
         for number, piece in enumerate(PIECES[1:], start=1)
     )
-    environment = Environment(**dict.fromkeys(("workbench", "python", "numpy", "blas", "platform"), ALL[:1000]), blas_threads=1)
+    texts = dict.fromkeys(("workbench", "python", "numpy", "blas", "platform"), ALL[:1000])
+    environment = Environment(**texts, blas_threads=1, arithmetic=1)
     return dataclasses.replace(
         session, preset=preset_of(session.preset), branches=(main, *others), current=first, environment=environment
     )

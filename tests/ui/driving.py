@@ -73,8 +73,20 @@ async def settle(pilot: Pilot[Any]) -> None:
 async def press(pilot: Pilot[Any], *keys: str) -> None:
     """Keys by name or character. Unlike the pilot's own, it does not wait for an idle processor, which a training run has not."""
     for key in keys:
-        pilot.app.post_message(events.Key(NAMES.get(key, key), CHARACTERS.get(key, key if len(key) == 1 else None)))
+        pilot.app.post_message(event_of(key))
         await settle(pilot)
+
+
+async def press_at_once(pilot: Pilot[Any], *keys: str) -> None:
+    """Keys of which none waits for what the one before has brought about."""
+    for key in keys:
+        pilot.app.post_message(event_of(key))
+    await settle(pilot)
+
+
+def event_of(key: str) -> events.Key:
+    """A key by name or character."""
+    return events.Key(NAMES.get(key, key), CHARACTERS.get(key, key if len(key) == 1 else None))
 
 
 async def resize(pilot: Pilot[Any], width: int, height: int) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from driving import CHARACTERS, NAMES, STYLES, press, seen, settle, until
+from driving import CHARACTERS, NAMES, STYLES, press, press_at_once, resize, seen, settle, until
 from synthetic import begun, hyperparameters, steps
 from textual import events
 from textual.app import App
@@ -118,6 +118,22 @@ async def test_help_names_the_keys_it_is_given():
         assert "Keys there" not in text
         await press(pilot, "?")
         await until(pilot, lambda: host.result is None, "closed")
+
+
+async def test_two_answers_at_once_are_one_and_what_lies_below_stays():
+    async with opened(ChoiceScreen(literal("Title"), "Do it?", ANSWERS)) as (host, pilot):
+        await press_at_once(pilot, "y", "n", "enter", "escape")
+        await until(pilot, lambda: host.result == "yes", "dismissed")
+        await settle(pilot)
+        assert len(host.screen_stack) == 1
+
+
+@pytest.mark.parametrize("width", range(1, 8))
+async def test_a_question_may_be_asked_where_there_is_no_room_for_it(width: int):
+    async with opened(ChoiceScreen(literal("Title"), "Do it?", ANSWERS)) as (host, pilot):
+        await resize(pilot, width, 20)
+        await press(pilot, "pagedown", "pageup", "y")
+        await until(pilot, lambda: host.result == "yes", "dismissed")
 
 
 # -- branches -----------------------------------------------------------------------------------------------------------
@@ -264,3 +280,19 @@ async def test_what_cannot_be_tried_is_said_and_can_be_put_right(
         line.value = before
         await press(pilot, "enter")
         await until(pilot, lambda: "✗ as far as this" in seen(host), "begun")
+
+
+@pytest.mark.parametrize("kind", [WhatIfScreen, FinderScreen])
+async def test_a_line_that_is_entered_twice_at_once_is_tried_once(kind: Callable[[Departure], ForkScreen]):
+    exports = 0
+
+    async def export() -> Exported:
+        nonlocal exports
+        exports += 1
+        raise CannotDepart("as far as this")
+
+    departure = Departure(lambda: 40, lambda: hyperparameters(learning_rate=0.01), export)
+    async with opened(kind(departure)) as (host, pilot):
+        await press_at_once(pilot, "enter", "enter", "enter")
+        await until(pilot, lambda: "✗ as far as this" in seen(host), "begun")
+        assert exports == 1

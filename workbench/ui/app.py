@@ -7,26 +7,38 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from textual import events, on
+from textual._context import active_message_pump
 from textual.app import App, SystemCommand
+from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.screen import Screen
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.theme import ThemeProvider
+from textual.widget import Widget
+from textual.worker import WorkerFailed
 
 from workbench.files.text import clean, clean_lines
 from workbench.ui.actions import ACTIONS, KeyNames
 from workbench.ui.doors.notice import notify
+from workbench.ui.failures import Failures
 from workbench.ui.messages import Chosen
+from workbench.ui.palette import Palette
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.screen import WorkbenchScreen
 
 if TYPE_CHECKING:
     from workbench.runtime.shutdown import Shutdown
     from workbench.session.opening import Opened
+
+WRONG = "something went wrong that should not have"
 
 
 class WorkbenchApp(App[None]):
@@ -47,6 +59,7 @@ class WorkbenchApp(App[None]):
         self.key_names = KeyNames()
         self.farewell = ""
         """What is to be said when the terminal is its own again."""
+        self._failures = Failures()
 
     def get_driver_class(self) -> type[Driver]:
         """One that never waits for the terminal, where there is one."""
@@ -120,6 +133,15 @@ class WorkbenchApp(App[None]):
         """What is pasted is escaped, whoever takes it: Textual's own lines to type on would show it as it is."""
         await super().on_event(events.Paste(clean_lines(event.text, None)) if isinstance(event, events.Paste) else event)
 
+    def action_command_palette(self) -> None:
+        """Every command, to be searched."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """Every theme, to be searched."""
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action of the screen, then Textual's own."""
         if isinstance(screen, WorkbenchScreen):
@@ -135,3 +157,67 @@ class WorkbenchApp(App[None]):
         """End; the message is kept for whoever runs the app, because the terminal takes nothing yet."""
         self.farewell = self.farewell or (f"{message}\n" if message is not None else "")
         super().exit(result, return_code)
+
+    # -- what should not have gone wrong ------------------------------------------------------------------------------
+
+    # A handler, a worker, a timer or a drawing that raises must take neither the screen nor the run with it. Whatever runs for
+    # Textual ends in `_handle_exception`; but a message that raised ends whoever was to handle it, so it is not let so far.
+
+    def _register_child(self, parent: DOMNode, child: Widget, before: int | None, after: int | None) -> None:
+        self._guard(child)
+        super()._register_child(parent, child, before, after)
+
+    def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        self._guard(widget)  # a scroll bar: it is not registered
+        super()._start_widget(parent, widget)
+
+    def _guard(self, widget: Widget) -> None:
+        if "_dispatch_message" not in vars(widget):
+            dispatch = partial(self._dispatched, widget._dispatch_message)
+            widget._dispatch_message = dispatch  # type: ignore[method-assign]
+
+    async def _dispatch_message(self, message: Message) -> None:
+        await self._dispatched(super()._dispatch_message, message)
+
+    async def _dispatched(self, dispatch: Callable[[Message], Awaitable[None]], message: Message) -> None:
+        try:
+            await dispatch(message)
+        except Exception as error:
+            self._failed(error, asked_for=isinstance(message, events.InputEvent))
+
+    def _handle_exception(self, error: Exception) -> None:
+        self._failed(error, asked_for=False)
+
+    def _failed(self, error: Exception, asked_for: bool) -> None:
+        """Tell it in one line, save, and go on where that is possible; else end in order: the engine saves then."""
+        error = error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
+        pump = active_message_pump.get(None)
+        if isinstance(error, NoMatches) and isinstance(pump, Widget) and (pump._pruning or not pump.is_attached):
+            return  # it looks for a part of its own while it is taken down, and the parts go first
+        if self.is_headless and self._exception is None:
+            self._exception = error  # a test fails of it
+        failure = self._failures.record(error, asked_for)
+        if self._exit:
+            return
+        unborn = pump if pump is not None and not pump._is_mounted else None  # what it is made of may be missing
+        dialog = unborn if isinstance(unborn, ModalScreen) else None
+        if failure.incessant or not self.is_running or (dialog is None and isinstance(unborn, (App, Screen))):
+            self.farewell = f"workbench: {WRONG} ({failure.what}); a report is in {failure.report}\n"
+            self.exit(return_code=1)
+            return
+        if dialog is not None:
+            self.call_later(self._put_away, dialog)
+        if failure.new or asked_for:
+            text = f"{WRONG.capitalize()} ({failure.what}). A report is in {failure.report}"
+            notify(self, clean(text, 500), severity="error", timeout=15)
+        if failure.new:
+            self._keep()
+
+    def _keep(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, WorkbenchScreen):
+                screen.keep()
+
+    def _put_away(self, dialog: Screen[object]) -> None:
+        if self.screen is dialog:
+            self.pop_screen()

@@ -1,11 +1,14 @@
-"""Screens that come to rest, however the terminal's corner is dragged, and however slow its line is."""
+"""Screens that come to rest, however the terminal's corner is dragged, however fast the keys are and slow the line is."""
 
 from __future__ import annotations
 
 from typing import Protocol, TypeVar, runtime_checkable
 
 from textual import events
+from textual.await_complete import AwaitComplete
+from textual.geometry import Offset
 from textual.screen import Screen
+from textual.widget import Widget
 
 Result = TypeVar("Result")
 
@@ -30,6 +33,15 @@ class SettlingScreen(Screen[Result]):
         """
         if event.size != self.app.size:
             event.prevent_default()
+
+    def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        """What may be selected there; nothing where that was taken away since it was laid out."""
+        widget, offset = super().get_widget_and_offset_at(x, y)
+        return (widget, offset) if widget is not None and widget.is_attached else (None, None)
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Leave, once: a second key for that may be on its way already, and would take the screen below away."""
+        return super().dismiss(result) if self.is_active else AwaitComplete.nothing()  # type: ignore[no-untyped-call]
 
     def _compositor_refresh(self) -> None:
         """Leave out a frame for which the line has no room: what is to be drawn stays so, and is a part of the next."""

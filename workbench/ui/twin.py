@@ -51,7 +51,7 @@ class Twin:
                 forget = key_names(link.app).fill("{view.twin} forgets it.")
                 notify(link, clean(f"The twin trains {_which(twin)} batch norm, to step {monitor.step:,}. {forget}"))
                 training = self._train(twin, monitor.twin, monitor.step)
-                link.run_worker(training, group=GROUP, exclusive=True, exit_on_error=False)
+                link.run_worker(training, group=GROUP, exclusive=True)
 
     def _made(self) -> Session:
         """The edits so far are its plan, so that it makes them at the same steps."""

@@ -75,6 +75,8 @@ class FinderScreen(ForkScreen):
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
+        if self.departed:
+            return
         spec = TABLE["learning_rate"]
         try:
             ends = [self.query_one(f"#finder-{end}", Input).value for end in ("low", "high")]
@@ -103,7 +105,7 @@ class FinderScreen(ForkScreen):
         """There is nowhere to try them."""
         self._say(f"✗ {reason}")
 
-    @work(exclusive=True, exit_on_error=False)
+    @work(exclusive=True)
     async def _try(self, origin: Exported) -> None:
         await find_rate(origin, self._request, self._heard)
 

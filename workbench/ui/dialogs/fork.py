@@ -48,16 +48,19 @@ class ForkScreen(ModalScreen[Adopt | None], SettlingScreen[Adopt | None]):
     def __init__(self, departure: Departure) -> None:
         super().__init__()
         self.departure = departure
+        self.departed = False
+        """Whether it is on its way: a line that is entered once more comes too late."""
         self.origin: Exported | None = None
         """The place, once it is written down."""
 
     def depart(self) -> None:
         """Have the place written down; `begin` or `fail` comes next."""
+        self.departed = True
         for each in self.query(Input):
             each.disabled = True
         self._depart()
 
-    @work(exclusive=True, group="departure", exit_on_error=False)
+    @work(exclusive=True, group="departure")
     async def _depart(self) -> None:
         try:
             self.origin = await self.departure.export()

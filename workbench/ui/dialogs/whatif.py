@@ -91,6 +91,8 @@ class WhatIfScreen(ForkScreen):
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
+        if self.departed:
+            return
         self._values = self.departure.hyperparameters()  # it may have gone on since
         try:
             forks = parse_forks(self.query_one("#whatif-forks", Input).value, self._values)
@@ -132,7 +134,7 @@ class WhatIfScreen(ForkScreen):
         """There is nowhere to fork from."""
         self._say(f"✗ {reason}")
 
-    @work(exclusive=True, exit_on_error=False)
+    @work(exclusive=True)
     async def _train(self, origin: Exported) -> None:
         changes = [self._differing(fork.changes) for fork in self._forks]
         await train(origin, changes, origin.step + self._steps, self._heard, len(self._repeats))

@@ -22,6 +22,7 @@ from workbench.ui.doors.options import Option, OptionList
 from workbench.ui.doors.text import Static, Text
 from workbench.ui.messages import Chosen
 from workbench.ui.screens.screen import WorkbenchScreen
+from workbench.ui.widgets.options import Options
 
 if TYPE_CHECKING:
     from workbench.session.opening import Opened
@@ -47,7 +48,7 @@ class LibraryScreen(WorkbenchScreen):
         """List and description."""
         yield Static(Text(" Workbench   train a network, and change it while it trains"), id="status")
         with Horizontal(id="library"):
-            yield OptionList(id="entries")
+            yield Options(id="entries")
             with VerticalScroll(id="about", can_focus=False):
                 yield Static(Text(INTRODUCTION), id="description")
         yield Footer()

@@ -19,3 +19,6 @@ class WorkbenchScreen(SettlingScreen[None]):
     def action_quit_saving(self) -> None:
         """Quit, without losing anything."""
         self.app.exit()
+
+    def keep(self) -> None:
+        """Save what is new, if there is anything."""

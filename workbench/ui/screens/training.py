@@ -169,6 +169,10 @@ class TrainingScreen(WorkbenchScreen):
         """Save and quit."""
         self.link.leave(Goal.SHELL)
 
+    def keep(self) -> None:
+        """Save."""
+        self.link.save()
+
     @on(Edited)
     def _edited(self, message: Edited) -> None:
         self.link.edit(message.name, message.value)
