@@ -6,7 +6,8 @@ and loads no NumPy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 from workbench.arrays import Floats, Ints, Vector
 
@@ -19,16 +20,18 @@ class Score:
         cost: J, the mean loss plus the penalty.
         error: share of wrong examples; the root mean squared error for a regression.
         penalty: (λ/2)·Σ‖W‖² + λ₁·Σ|W|; NaN where it is not known.
+        data_cost: the mean loss alone: what may be compared across values of λ and λ₁. Whoever does not give it gets the cost
+            less the penalty, which is the same but for rounding.
     """
 
     cost: float
     error: float
     penalty: float = 0.0
+    data_cost: float = field(default=math.nan, compare=False)
 
-    @property
-    def data_cost(self) -> float:
-        """The mean loss alone: what may be compared across values of λ and λ₁."""
-        return self.cost - self.penalty
+    def __post_init__(self) -> None:
+        if math.isnan(self.data_cost):
+            object.__setattr__(self, "data_cost", self.cost - self.penalty)
 
     @property
     def cost_text(self) -> str:
