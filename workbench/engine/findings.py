@@ -9,7 +9,7 @@ from enum import Enum, IntEnum
 import numpy as np
 
 from workbench.engine.events import Evaluated
-from workbench.engine.history import History
+from workbench.engine.history import Curve, History, Series
 from workbench.hyperparameters import TABLE, Hyperparameters, get
 from workbench.spec import InvalidValue, Value
 
@@ -82,6 +82,11 @@ class Facts:
     evaluated: Evaluated | None
     bayes_error: float = 0.0
     since: int = 0
+
+    def since_edit(self, name: str) -> Curve:
+        """A series since the last edit; no element where there is none of that name."""
+        series = self.history.series.get(name)
+        return (series if series is not None else Series()).after(self.since)
 
     @property
     def is_regression(self) -> bool:

@@ -52,8 +52,8 @@ def gradient_findings(facts: Facts) -> list[Finding]:
 def _large_first_cost(facts: Facts) -> list[Finding]:
     """What can be told before anything is known of the gradients of each layer: a guess costs ln C."""
     assert facts.evaluated is not None
-    guess, cost = math.log(max(2, facts.evaluated.layers[-1].units)), facts.evaluated.train.cost
-    if facts.is_regression or not cost > 100 * guess or facts.hyperparameters.l2 or facts.hyperparameters.l1:
+    guess, cost = math.log(max(2, facts.evaluated.layers[-1].units)), facts.evaluated.train.data_cost
+    if facts.is_regression or not cost > 100 * guess:
         return []
     text = f"the cost starts at {cost:.3g}, where a guess costs {guess:.3g}: what passes through the layers grows"
     norms = facts.history.series["gradient_norm"].curve().mean[-RECENT:]
@@ -66,8 +66,7 @@ def _gradient_norms(facts: Facts) -> np.ndarray:
     assert facts.evaluated is not None
     norms = []
     for each in facts.evaluated.layers:
-        series = facts.history.series.get(f"layer{each.layer}")
-        recent = series.curve(facts.since + 1).mean[-RECENT:] if series is not None else np.empty(0)
+        recent = facts.since_edit(f"layer{each.layer}").mean[-RECENT:]
         norms.append(float(np.median(recent)) if len(recent) else each.gradient_norm)
     return np.array(norms)
 
@@ -87,7 +86,7 @@ def _exploding(facts: Facts) -> list[Finding]:
         text = f"‖dW‖ grows from {norms[-1]:.2g} in layer {len(norms)} to {norms[0]:.2g} in layer 1, {growth:.2g} times"
     if not level:
         return []
-    start = facts.history.series["train_cost"].curve(0, 1)
+    start = facts.history.series["train_data_cost"].curve(0, 1)
     if len(start.mean) and start.mean[0] > 100:
         text += f"; the cost started at {start.mean[0]:.3g}"
     if facts.hyperparameters.optimizer not in PLAIN:
@@ -160,7 +159,7 @@ def unit_findings(facts: Facts) -> list[Finding]:
 
 def update_findings(facts: Facts) -> list[Finding]:
     """Updates that are small or large beside the weights."""
-    ratio, rates = facts.update_ratio, facts.history.series["learning_rate"].curve(facts.since + 1).mean
+    ratio, rates = facts.update_ratio, facts.since_edit("learning_rate").mean
     if not math.isfinite(ratio) or facts.step - facts.since < EARLY:
         return []
     text = f"‖ΔW‖/‖W‖ was {ratio:.1e} at the last step looked at, in the median of the layers; about {HEALTHY:.0e} is usual"

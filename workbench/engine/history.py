@@ -126,6 +126,10 @@ class Series:
             middles[bad],
         )  # fmt: skip
 
+    def after(self, step: int) -> Curve:
+        """What lies wholly in the steps after `step`: no bucket in which values of before were merged with these."""
+        return self.curve(-(-step // self._width) * self._width + 1)
+
     def __len__(self) -> int:
         """How many finite values were taken in."""
         return int(self._data["count"].sum())

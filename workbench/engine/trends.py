@@ -67,8 +67,11 @@ _RANGE = (1.13, 2.06, 2.85, 3.53, 4.14, 4.70, 5.20, 5.67, 6.10, 6.50)
 
 
 def trend_of(facts: Facts) -> Trend | None:
-    """The course of the cost since the last edit, or None where it is too short."""
-    curve = facts.history.series["cost"].curve(facts.since + 1)
+    """The course of the data cost since the last edit, or None where it is too short.
+
+    Without the penalty, which goes its own way: it may grow or shrink for long, and hide that the network learns, or does not.
+    """
+    curve = facts.since_edit("data_cost")
     if len(curve.step) < 20 or facts.step - facts.since < TREND:
         return None
     first, last = curve.step[0], curve.step[-1]
@@ -96,7 +99,7 @@ def _noise(curve: Curve) -> float:
 
 def _scores(facts: Facts, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Steps and values of an evaluated series since the last edit, each value the median of three neighbours."""
-    curve = facts.history.series[name].curve(facts.since + 1)
+    curve = facts.since_edit(name)
     values = curve.mean
     if len(values) < 5:
         return curve.step[:0], values[:0]
@@ -162,6 +165,6 @@ def find_rest(facts: Facts, trend: Trend | None, jumps: bool) -> list[Finding]:
 
 
 def _first_cost(facts: Facts) -> float:
-    """The train cost at the start; infinite where it is not known."""
-    start = facts.history.series["train_cost"].curve(0, 1).mean
+    """The train cost at the start, without the penalty; infinite where it is not known."""
+    start = facts.history.series["train_data_cost"].curve(0, 1).mean
     return float(start[0]) if len(start) else math.inf
