@@ -56,7 +56,7 @@ class DiagnosisPanel(Panel):
         if judged == self._judged:
             return
         self._judged = judged
-        findings = diagnose(_facts(monitor, monitor.begun))
+        findings = diagnose(facts_of(monitor, monitor.begun))
         set_subtitle(self, clean(f"after step {monitor.evaluated.step:,}"))
         if findings == self._findings:
             return
@@ -77,11 +77,14 @@ class DiagnosisPanel(Panel):
             notify(self, clean(f"No edit of a running run mends this: {finding.advice}", 400))
 
 
-def _facts(monitor: Monitor, begun: Begun) -> Facts:
+def facts_of(monitor: Monitor, begun: Begun) -> Facts:
+    """What is known of the run. The changes that its plan has made by now are edits too."""
+    changes = [(each.step, each.name) for each in monitor.edits]
+    changes += [(each.step, each.name) for each in monitor.plan if each.step <= monitor.step]
     return Facts(
         step=monitor.step, task=begun.task, hyperparameters=monitor.hyperparameters, batch_norm=begun.batch_norm,
         history=monitor.history, evaluated=monitor.evaluated, bayes_error=monitor.hyperparameters.bayes_error,
-        since=max((edit.step for edit in monitor.edits if edit.name != "bayes_error"), default=0),
+        since=max((step for step, name in changes if name != "bayes_error"), default=0),
     )  # fmt: skip
 
 
