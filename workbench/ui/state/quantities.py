@@ -145,7 +145,7 @@ def _costs(name: str, monitor: Monitor, frame: Frame) -> Plot:
     dev = _of(monitor.history.series[f"dev_{name}"], frame, max(4, frame.columns // 4))
     test = _test(monitor, frame, name, 1.0)
     dropout = any(each < 1 for each in monitor.hyperparameters.keep_prob)
-    penalized = name == "cost" and (monitor.hyperparameters.l2 or monitor.hyperparameters.l1)
+    penalized = name == "cost" and _penalized(monitor, frame)
     kinds = [kind for kind, so in (("penalty", penalized), ("dropout", dropout)) if so]
     raw = f"· raw{' with ' if kinds else ''}{' and '.join(kinds)}"
     letters = "".join(
@@ -160,6 +160,13 @@ def _costs(name: str, monitor: Monitor, frame: Frame) -> Plot:
         ),
         clean(f"{raw}  {_ewma(frame.view)}  ◆ dev{'  ▲ test' if test else ''}{letters}", 400), plain.gaps,
     )  # fmt: skip
+
+
+def _penalized(monitor: Monitor, frame: Frame) -> bool:
+    """Whether there is a penalty, now or in what is drawn: λ may have been edited to 0 since."""
+    cost, data = (_curve(monitor, name, frame, frame.columns).mean for name in ("cost", "data_cost"))
+    then = len(cost) == len(data) and bool((cost != data).any())
+    return then or monitor.hyperparameters.l2 > 0 or monitor.hyperparameters.l1 > 0
 
 
 def _test(monitor: Monitor, frame: Frame, name: str, scale: float) -> tuple[Line, ...]:
