@@ -25,7 +25,7 @@ class Clock:
         self._ticked = None
         step = passage[-1][0]
         self._points = [point for point in self._points if point[0] <= step]
-        if self._points[-1][0] < step:
+        if self._points[-1][:2] != passage[-1]:  # not seen so far, or seen on another branch, with other mini-batches
             seconds = self._points[-1][2]
             self._points = [(at, epochs, seconds if at else 0.0) for at, epochs in passage]
 
