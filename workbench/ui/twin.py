@@ -9,6 +9,7 @@ from workbench.files.text import clean, literal
 from workbench.protocol.reports import Refused, Report
 from workbench.protocol.requests import Begin, RunTo
 from workbench.runtime.forks import ENDS, converse
+from workbench.session.branch import Branch
 from workbench.session.format import session_to_toml
 from workbench.session.session import Session
 from workbench.session.timeline import scheduled
@@ -42,7 +43,7 @@ class Twin:
         elif not monitor.step:
             notify(link, literal("There is no step to train a twin to yet."))
         else:
-            twin = self._made()
+            twin = twin_of(link.session, monitor.branch)
             conflicts = twin.preset.conflicts()
             if conflicts:
                 notify(link, clean(f"No twin: {': '.join(conflicts[0])}", 300), severity="warning")
@@ -52,13 +53,6 @@ class Twin:
                 notify(link, clean(f"The twin trains {_which(twin)} batch norm, to step {monitor.step:,}. {forget}"))
                 training = self._train(twin, monitor.twin, monitor.step)
                 link.run_worker(training, group=GROUP, exclusive=True)
-
-    def _made(self) -> Session:
-        """The edits so far are its plan, so that it makes them at the same steps."""
-        session, branch = self._link.session, self._link.monitor.branch
-        here = session.with_branch(edits=branch.edits, step=branch.step)
-        planned = scheduled(here, (), session.preset.name)
-        return Session(preset=planned.with_value("batch_norm", not planned.network.batch_norm), seed=session.seed)
 
     async def _train(self, twin: Session, known: Monitor, step: int) -> None:
         def heard(report: Report) -> None:
@@ -82,6 +76,13 @@ class Twin:
         elif isinstance(report, ENDS):
             stopped = f"The twin {which} batch norm stopped by itself after step {report.step:,}."
             notify(link, clean(stopped), severity="warning")
+
+
+def twin_of(session: Session, branch: Branch) -> Session:
+    """The twin of a run that has come to the tip of `branch`: the edits are its plan, so that it makes them at the same steps."""
+    here = session.with_branch(edits=branch.edits, step=branch.step)
+    planned = scheduled(here, (), session.preset.name)
+    return Session(preset=planned.with_value("batch_norm", not planned.network.batch_norm), seed=session.seed)
 
 
 def _which(twin: Session) -> str:
