@@ -108,12 +108,12 @@ def _scores(facts: Facts, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_overfitting(facts: Facts) -> list[Finding]:
-    """A dev cost that rises from its best while the train cost falls."""
-    steps, dev = _scores(facts, "dev_cost")
-    _, train = _scores(facts, "train_cost")
+    """A dev cost that rises from its best while the train cost falls; both are of the data alone."""
+    steps, dev = _scores(facts, "dev_data_cost")
+    _, train = _scores(facts, "train_data_cost")
     if len(dev) < 5 or len(dev) != len(train):
         return []
-    best, now, first = int(dev.argmin()), float(np.median(dev[-3:])), facts.history.series["dev_cost"].curve().mean[0]
+    best, now, first = int(dev.argmin()), float(np.median(dev[-3:])), facts.history.series["dev_data_cost"].curve().mean[0]
     level = level_of(now / dev[best], RISE) if dev[best] > 0 else Level.GOOD
     # A rise that is next to nothing beside what was learned, or that train shares, is a jump of a step.
     if not level or best >= 0.8 * (len(dev) - 1) or now - dev[best] < 0.005 * first or not train[-1] < 0.98 * train[best]:
