@@ -200,6 +200,63 @@ def test_exploding_gradients_are_clipped_where_the_optimizer_does_not_divide_the
     assert kinds(diagnose(facts(0.3, 0.3, *layers)))["exploding gradients"].name == ""
 
 
+def evaluated_often(*layers: LayerStatistics, starts: float = 1.0, train: float = 0.4) -> History:
+    """Twelve evaluations of the same layers; the cost starts somewhere and then rests."""
+    history = curve(0.6, 0.6, 0.6, scatter=0.05)
+    history.record(Evaluated(0, 1, Score(starts, 0.5), Score(starts, 0.5), ()))
+    for number in range(1, 13):
+        history.record(Evaluated(number * 80, number, Score(0.6, train), Score(0.6, train), layers))
+    return history
+
+
+def test_gradients_that_vanish_in_most_of_a_poor_run_are_more_than_a_note_even_where_layer_1_moves():
+    layers = [layer(l, gradient_norm=10.0 ** (l - 6)) for l in range(1, 7)]
+    found = kinds(diagnose(facts(0.4, 0.4, *layers, history=evaluated_often(*layers))))
+    assert "in most of 12 evaluations" in found["vanishing gradients"].text
+    assert "vanishing gradients" not in kinds(diagnose(facts(0.01, 0.01, *layers, history=evaluated_often(*layers, train=0.01))))
+
+
+def test_what_vanishes_forward_leaves_all_layers_with_small_gradients():
+    small = [layer(l, gradient_norm=3e-3) for l in range(1, 5)]
+    found = kinds(diagnose(facts(0.4, 0.4, *small, history=evaluated_often(*small))))
+    assert "1.0e-03 of ‖W‖" in found["vanishing gradients"].text
+
+
+def test_a_network_whose_first_weights_blew_up_is_told_so_as_long_as_it_fits_badly():
+    layers = (layer(1), layer(2), layer(3, 10))
+    bad = kinds(diagnose(facts(0.4, 0.4, *layers, history=evaluated_often(*layers, starts=3000.0))))
+    assert "started at 3e+03" in bad["exploding gradients"].text
+    assert bad["exploding gradients"].name == ""
+    good = diagnose(facts(0.01, 0.01, *layers, history=evaluated_often(*layers, starts=3000.0, train=0.01)))
+    assert "exploding gradients" not in kinds(good, Level.NOTE)
+
+
+@pytest.mark.parametrize(("step", "value"), [(12, 1e-4), (1000, 3e-4)])
+def test_where_the_guard_has_stopped_a_lower_rate_is_suggested_however_early(step: int, value: float):
+    stopped = dataclasses.replace(facts(0.4, 0.4, step=step), stopped="the cost is inf")
+    finding = kinds(diagnose(stopped))["stopped"]
+    assert (finding.level, finding.name, finding.value) == (Level.BAD, "learning_rate", value)
+    assert "the cost is inf" in finding.text
+    assert "stopped" not in kinds(diagnose(facts(0.4, 0.4, step=step)))
+
+
+def test_a_cost_that_rose_far_above_its_start_is_told_where_the_fit_stayed_poor():
+    history = curve(30.0, 0.6, 0.6)
+    history.record(Evaluated(0, 1, Score(0.7, 0.5), Score(0.7, 0.5), ()))
+    finding = kinds(diagnose(facts(0.4, 0.4, history=history)))["thrown"]
+    assert "from 0.7 to 29" in finding.text
+    assert finding.name == "learning_rate"
+    assert "thrown" not in kinds(diagnose(facts(0.01, 0.01, history=history)), Level.NOTE)
+
+
+@pytest.mark.parametrize(("field", "kind"), [("dead", "dead units"), ("saturated", "saturated units")])
+def test_what_is_a_note_in_a_network_that_fits_is_a_warning_in_one_that_does_not(field: str, kind: str):
+    layers = (layer(1), layer(2, 8, **{field: 0.55}), layer(3))
+    assert kind in kinds(diagnose(facts(0.4, 0.4, *layers)))
+    assert kind in kinds(diagnose(facts(0.01, 0.01, *layers)), Level.NOTE)
+    assert kind not in kinds(diagnose(facts(0.01, 0.01, *layers)))
+
+
 @pytest.mark.parametrize(
     ("field", "kind"), [("dead", "dead units"), ("saturated", "saturated units"), ("twins", "identical units")]
 )

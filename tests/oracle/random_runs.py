@@ -191,7 +191,7 @@ def _train(recipe: Recipe) -> Outcome:
         here = [each for each in evaluated if each.step <= step]
         return Facts(
             step, splits.task.value, recipe.training, recipe.network.batch_norm, history, here[-1] if here else None,
-            bayes_error=recipe.training.bayes_error,
+            bayes_error=recipe.training.bayes_error, stopped=diverged.reason if diverged is not None else "",
         )  # fmt: skip
 
     for event in trainer.run(until=Until(steps=recipe.steps)):

@@ -27,7 +27,7 @@ from workbench.engine.findings import Facts as Facts
 from workbench.engine.findings import Finding as Finding
 from workbench.engine.findings import Level as Level
 from workbench.engine.health import LARGE, gradient_findings, unit_findings, update_findings
-from workbench.engine.trends import find_oscillation, find_overfitting, find_rest, trend_of
+from workbench.engine.trends import find_oscillation, find_overfitting, find_rest, find_stop, find_thrown, trend_of
 
 RATIO = (1.2, 1.5, 2.0)
 """`GAP` where errors are RMSEs, which have no natural scale: as factors."""
@@ -48,12 +48,13 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
         text = f"the train cost after step {evaluated.step:,} is {evaluated.train.cost}: some weight is no longer a usable number"
         advice = "go back to an earlier step, and lower α there"
         return (Finding("not finite", Level.BAD, text, advice, *suggest_rate(facts, 0.1)),)
-    causes = gradient_findings(facts)
+    causes, stop, units = gradient_findings(facts), find_stop(facts), unit_findings(facts)
     if facts.step < EARLY or evaluated is None:
         text = f"step {facts.step:,}: before about {EARLY} steps and an evaluation, errors and curves say little"
-        return (*_worst_first(causes), Finding("too early", Level.GOOD, text, "train on"))
+        return (*_worst_first(causes + stop + (units if stop else [])), Finding("too early", Level.GOOD, text, "train on"))
     trend, overfitting = trend_of(facts), find_overfitting(facts)
-    structural = any(each.level >= Level.WARNING for each in causes)
+    dead = any(each.kind == "dead units" and each.level is Level.BAD for each in units)
+    structural = dead or any(each.level >= Level.WARNING for each in causes)
     first = Fault.LAYERS if structural else Fault.VARIANCE if overfitting else Fault.NONE
     if first is Fault.NONE and trend is not None and trend.may_fall:
         first = Fault.TIME
@@ -61,7 +62,7 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
     curves = overfitting + jumping
     if first not in (Fault.LAYERS, Fault.VARIANCE):  # a cost that rests, or steps that are small, are symptoms of those
         curves += find_rest(facts, trend, jumps=bool(jumping)) + update_findings(facts)
-    found = causes + unit_findings(facts) + curves + _verdict(facts, first)
+    found = causes + stop + find_thrown(facts) + units + curves + _verdict(facts, first)
     return _worst_first(found)
 
 

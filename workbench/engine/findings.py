@@ -72,6 +72,7 @@ class Facts:
         hyperparameters: all live ones as they are now.
         bayes_error: the least error that can be had, in the unit of the errors: a share, or an RMSE for a regression.
         since: the step of the last edit: curves are judged from there on, because they bend at an edit.
+        stopped: why the guard stopped the run, as long as it stands where that put it; empty elsewhere.
     """
 
     step: int
@@ -82,6 +83,7 @@ class Facts:
     evaluated: Evaluated | None
     bayes_error: float = 0.0
     since: int = 0
+    stopped: str = ""
 
     def since_edit(self, name: str) -> Curve:
         """A series since the last edit; no element where there is none of that name."""
@@ -102,6 +104,15 @@ class Facts:
     def bias(self) -> float:
         """Train error above the Bayes error; infinite before the first evaluation."""
         return self.evaluated.train.error - self.bayes_error if self.evaluated else math.inf
+
+    @property
+    def fits_badly(self) -> bool:
+        """Whether the train error is far from what can be had; an RMSE whose noise is not known is compared with the start's."""
+        if self.evaluated is None or not self.is_regression:
+            return self.bias >= GAP[1]
+        start = self.history.series["train_error"].curve(0, 1).mean
+        least = 1.5 * self.bayes_error if self.bayes_error else 0.5 * float(start[0]) if len(start) else math.inf
+        return self.evaluated.train.error >= least
 
     @property
     def update_ratio(self) -> float:

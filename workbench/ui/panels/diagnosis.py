@@ -6,6 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from workbench.engine.diagnosis import diagnose
+from workbench.engine.events import Diverged
 from workbench.engine.findings import Facts, Finding, Level
 from workbench.files.text import clean
 from workbench.protocol.reports import Begun
@@ -52,7 +53,7 @@ class DiagnosisPanel(Panel):
         """Judge anew where there was an evaluation, or an edit."""
         if monitor.begun is None or monitor.evaluated is None:
             return
-        judged = (monitor.evaluated.step, monitor.current, len(monitor.edits), monitor.hyperparameters)
+        judged = (monitor.evaluated.step, monitor.current, len(monitor.edits), monitor.hyperparameters, monitor.stop)
         if judged == self._judged:
             return
         self._judged = judged
@@ -85,6 +86,7 @@ def facts_of(monitor: Monitor, begun: Begun) -> Facts:
         step=monitor.step, task=begun.task, hyperparameters=monitor.hyperparameters, batch_norm=begun.batch_norm,
         history=monitor.history, evaluated=monitor.evaluated, bayes_error=monitor.hyperparameters.bayes_error,
         since=max((step for step, name in changes if name != "bayes_error"), default=0),
+        stopped=monitor.stop.reason if isinstance(monitor.stop, Diverged) else "",
     )  # fmt: skip
 
 
