@@ -148,6 +148,13 @@ def test_a_classifier_that_guesses_is_told_so():
     assert "at chance" in kinds(diagnose(coin))
 
 
+def test_a_network_that_knows_train_by_heart_and_guesses_on_dev_is_told_to_look_at_its_labels():
+    finding = kinds(diagnose(facts(0.2, 0.88, layer(1), layer(2), layer(3, 10))))["at chance"]
+    assert "labels" in finding.advice
+    assert "dev 88 %" in finding.text
+    assert "at chance" not in kinds(diagnose(facts(0.2, 0.5, layer(1), layer(2), layer(3, 10))), Level.NOTE)
+
+
 # Too early
 
 
@@ -277,6 +284,25 @@ def test_small_updates_are_no_fault_where_nothing_is_left_to_learn_or_the_schedu
     assert "small updates" not in kinds(diagnose(facts(0.0, 0.0, *small)), Level.NOTE)
     fast = dataclasses.replace(DEFAULTS, learning_rate=1.0)  # and the curve says that 1e-3 is in force
     assert "small updates" not in kinds(diagnose(facts(0.2, 0.2, *small, history=curve(1.0, 0.5), settings=fast)), Level.NOTE)
+
+
+def test_updates_that_were_never_usual_in_a_poor_run_are_small_whatever_the_schedule_does_now():
+    small = [layer(l, update_ratio=3e-4) for l in (1, 2, 3)]
+    finding = kinds(diagnose(facts(0.4, 0.4, *small, history=evaluated_often(*small))))["small updates"]
+    assert "3.0e-04 at most in 12 evaluations" in finding.text
+    assert finding.value == pytest.approx(3 * DEFAULTS.learning_rate)
+    fits = evaluated_often(*small, train=0.01)
+    assert "small updates" not in kinds(diagnose(facts(0.01, 0.01, *small, history=fits)), Level.NOTE)
+    once = evaluated_often(*small)
+    for l in (1, 2, 3):
+        once.series[f"update{l}"].add(999, 2e-3)
+    assert "small updates" not in kinds(diagnose(facts(0.4, 0.4, *small, history=once)), Level.NOTE)
+
+
+def test_a_cost_that_falls_too_slowly_to_get_there_does_not_put_off_the_verdict():
+    slow, fast = (diagnose(facts(0.3, 0.31, history=curve(1.0, 0.8, end))) for end in (0.7, 0.5))
+    assert [each.level for each in slow if each.kind == "high bias"] == [Level.BAD]
+    assert [each.level for each in fast if each.kind == "high bias"] == [Level.NOTE]
 
 
 # Curves

@@ -68,6 +68,16 @@ async def test_a_panel_can_be_shown_in_any_room(kind: type[Panel], size: tuple[i
         await shows(panel, pilot, trained(220, hidden=12))
 
 
+async def test_the_diagnosis_says_that_the_guard_has_stopped_the_run_until_it_goes_on():
+    async with alone(DiagnosisPanel()) as (panel, pilot):
+        monitor = trained(200)
+        assert "stopped" not in await shows(panel, pilot, monitor)
+        monitor.record(Diverged(201, "the cost is inf", (), 200), 9.0)
+        assert "✗ stopped: the guard stopped the" in await shows(panel, pilot, monitor)
+        monitor.record(Resumed(200), 9.0)
+        assert "stopped" not in await shows(panel, pilot, monitor)
+
+
 # -- cost ---------------------------------------------------------------------------------------------------------------
 
 

@@ -147,12 +147,13 @@ def suggest_rate(facts: Facts, factor: float) -> Setting:
     return suggest(facts, "learning_rate", one_digit(facts.hyperparameters.learning_rate * factor))
 
 
-def suggest_higher_rate(facts: Facts) -> Setting:
+def suggest_higher_rate(facts: Facts, ratio: float | None = None) -> Setting:
     """A higher α: thrice the present one, or such that updates come to a thousandth of the weights.
 
     The latter only where they are in proportion to α: on a shelf they are small because the gradient is, and grow beyond it.
+    `ratio` is ‖ΔW‖/‖W‖ under the full α, where that is not the last one.
     """
-    ratio = facts.update_ratio
+    ratio = facts.update_ratio if ratio is None else ratio
     plain = facts.hyperparameters.optimizer in PLAIN
     return suggest_rate(facts, min(max(HEALTHY / ratio, 3.0), 3.0 if plain else 1000.0)) if ratio > 0 else ("", None)
 
