@@ -35,6 +35,7 @@ from workbench.engine.events import (
     StoppedEarly,
 )
 from workbench.engine.history import History
+from workbench.engine.interval import of_series
 from workbench.engine.measurements import Score
 from workbench.engine.trainer import Trainer, Until
 from workbench.hyperparameters import LIVE, Hyperparameters, assign, get
@@ -42,7 +43,7 @@ from workbench.optim.usage import unused_because
 from workbench.protocol.reports import Arrived, Begun, Exported, Paused, Report, SeriesSent
 from workbench.protocol.requests import Begin, Export, GoTo, Request, RunTo, Switch
 from workbench.run.run import Run, new_trainer
-from workbench.runtime.host import Host
+from workbench.runtime.host import Host, Inbox
 from workbench.session.branch import Branch
 from workbench.session.format import parse_session, session_to_toml
 from workbench.session.preset import Preset, parse_preset
@@ -186,7 +187,7 @@ def unedited(name: str) -> Alone:
 def told(session: str, *requests: Request, checkpoint: bytes = b"") -> list[Report]:
     """What an engine says that is given each request when it waits for one; its clock is one of its own."""
     said: list[Report] = []
-    inbox: SimpleQueue[Request | None] = SimpleQueue()
+    inbox: Inbox = SimpleQueue()
     inbox.put(Begin(session, "", "", paused=True, checkpoint=checkpoint))
     waiting: deque[Request | None] = deque((*requests, None))
 
@@ -389,7 +390,7 @@ def test_forks_are_compared_by_their_data_costs(name: str):
     last = gaps[len(gaps) // 2 :]
     found = difference(fork, parent)
     assert found.cost == pytest.approx(last.mean(), abs=1e-9)
-    assert found.error == pytest.approx(last.std(ddof=1) / math.sqrt(len(last)), abs=1e-9)
+    assert [found.cost, found.cost_half] == pytest.approx(of_series(last), nan_ok=True)
     assert found.dev == pytest.approx(dev_loss(alone(name).trainer) - dev_loss(unedited(name).trainer), abs=1e-5)
     np.testing.assert_allclose(gap_curve(fork, parent, 0.9), ewma(gaps, 0.9), atol=1e-9)
 

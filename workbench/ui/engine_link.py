@@ -38,6 +38,7 @@ from workbench.ui.dialogs.choice import Answer, ChoiceScreen
 from workbench.ui.dialogs.fork import CannotDepart
 from workbench.ui.doors.notice import notify
 from workbench.ui.state.monitor import Monitor, Phase
+from workbench.ui.state.recovery import caught_up
 
 LEAVING_SECONDS = 1.5
 """How long the engine is waited for once all is said and saved."""
@@ -284,7 +285,7 @@ class EngineLink(Widget):
         except InputError as error:
             notify(self, clean(str(error), 300), severity="error")
             return
-        lost = self._caught_up(saved)
+        lost = caught_up(saved, self.monitor.branch)
         if lost is None:
             self._start_again(saved)
             return
@@ -301,17 +302,6 @@ class EngineLink(Widget):
                 self._start_again(lost if answer == "forward" else saved)
 
         self.app.push_screen(ChoiceScreen(literal("Engine lost"), text, answers), chosen)
-
-    def _caught_up(self, saved: Session) -> Session | None:
-        """The saved session with what was done since on the same branch; None where nothing was."""
-        here, there = self.monitor.branch, saved.branch
-        if here.name != there.name or here.edits[: len(there.edits)] != there.edits:
-            return None
-        if (here.step, len(here.edits)) <= (there.step, len(there.edits)):
-            return None
-        if any(stop.step >= there.step for stop in here.stops):
-            return None  # what was decided at a stop is not known here
-        return saved.with_branch(edits=here.edits, notes=here.notes, step=here.step)
 
     def _refused(self, report: Refused) -> None:
         self.monitor.lost(report.problems)
