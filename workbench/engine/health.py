@@ -158,7 +158,7 @@ def _lost(facts: Facts) -> list[Finding]:
     found = [[facts.history.series.get(f"{name}{each.layer}") for each in facts.evaluated.layers] for name in ("layer", "weight")]
     if not facts.fits_badly or any(each is None for series in found for each in series):
         return []
-    gradients, weights = ([each.curve(facts.since + 1).mean for each in series if each is not None] for series in found)
+    gradients, weights = ([each.after(facts.since).mean for each in series if each is not None] for series in found)
     count = min(map(len, gradients + weights))
     if count < RECENT:
         return []
@@ -245,7 +245,7 @@ def _greatest_update(facts: Facts) -> tuple[float, int]:
     """
     assert facts.evaluated is not None
     series = [facts.history.series.get(f"update{each.layer}") for each in facts.evaluated.layers]
-    ratios = [each.curve(facts.since + 1).mean for each in series if each is not None]
+    ratios = [each.after(facts.since).mean for each in series if each is not None]
     count = min(map(len, ratios), default=0)
     return (float(np.median([each[-count:] for each in ratios], axis=0).max()), count) if count else (math.nan, 0)
 

@@ -31,7 +31,7 @@ STILL_FALLING = 0.10
 """Share of the cost by which the last half of the run must have lowered it to say: train longer, and judge later."""
 FLAT = 0.03
 """A cost that fell by less than this share in the last half of the run rests."""
-RISE = (1.1, 1.25, 2.0)
+RISE = (1.1, 1.5, 2.0)
 """Dev cost over its best."""
 THROWN = 2.0
 """Cost at its highest, in the mean of five steps, over that at the start. Of 60 random runs that ended well one had more than
@@ -139,10 +139,10 @@ def find_stop(facts: Facts) -> list[Finding]:
 
 
 def find_thrown(facts: Facts) -> list[Finding]:
-    """Steps so large that the cost rose far above that of the first weights, from where it did not come back to a good fit."""
-    start = facts.history.series["train_cost"].curve(0, max(facts.since, 1)).mean
-    cost = facts.history.series["cost"].curve(facts.since + 1).mean
-    if len(cost) < 5 or not len(start) or not facts.fits_badly:
+    """First steps so large that the cost rose far above that of the first weights, and did not come back to a good fit."""
+    start = facts.history.series["train_data_cost"].curve(0, 1).mean
+    cost = facts.history.series["data_cost"].curve().mean
+    if facts.since or len(cost) < 5 or not len(start) or not facts.fits_badly:
         return []
     highest = float(np.convolve(cost, np.full(5, 0.2), "valid").max())
     if not highest > THROWN * start[-1] > 0:
