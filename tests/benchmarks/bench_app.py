@@ -1,6 +1,6 @@
-"""What the screen costs: throughput with it open, key to echo, first frame.
+"""What the screen costs: throughput with it open, also on a slow line, key to echo, first frame.
 
-    python tests/benchmarks/bench_app.py [throughput] [echo] [frame] [--rounds N]
+    python tests/benchmarks/bench_app.py [throughput] [slow] [echo] [frame] [--rounds N]
 
 Each figure is measured in a real pseudo-terminal of 120×40, in pairs taken in turn, and told as a ratio of medians of
 one run. The preset is the smallest of the speed benchmark: 2-32-32-4, mini-batches of 32.
@@ -15,6 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from terminal import Terminal
@@ -98,24 +100,49 @@ Bare().run()
 
 def throughput(folder: Path, preset: Path, rounds: int) -> None:
     """Steps per second of the engine, with the screen open and headless."""
-    rates: dict[str, list[float]] = {"screen": [], "headless": []}
+    compare_throughput(folder, preset, rounds, "screen", lambda terminal: terminal.drain(0.1))
+
+
+def compare_throughput(folder: Path, preset: Path, rounds: int, name: str, read: Callable[[Terminal], object]) -> None:
+    """Both kinds in turn, while the terminal is read as it is told."""
+    rates: dict[str, list[float]] = {name: [], "headless": []}
     for number in range(rounds):
-        for kind, script in (("headless", HEADLESS), ("screen", WITH_SCREEN)):
-            out = folder / f"{kind}{number}.json"
+        for kind, script in (("headless", HEADLESS), (name, WITH_SCREEN)):
+            out = folder / f"{name}-{kind}-{number}.json"
             terminal = Terminal([sys.executable, "-c", script, str(preset), str(out), "2", "8"])
             for _ in range(200):
                 if out.exists() and out.stat().st_size:
                     break
                 try:
-                    terminal.drain(0.1)
+                    read(terminal)
                 except TimeoutError:
                     break
             terminal.close()
             rates[kind].append(json.loads(out.read_text()))
-    ratios = [a / b for a, b in zip(rates["screen"], rates["headless"], strict=True)]
+    ratios = [a / b for a, b in zip(rates[name], rates["headless"], strict=True)]
     for kind, each in rates.items():
         print(f"throughput {kind:<9} {statistics.median(each):>9,.0f} steps/s (median of {rounds})")
-    print(f"throughput screen / headless, pair by pair: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+    print(f"throughput {name} / headless, pair by pair: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+
+
+def slow(folder: Path, preset: Path, rounds: int) -> None:
+    """Throughput on lines that take 1, 4 and 64 KB/s, and the seconds from `q` to the end of the process."""
+    for rate in (1, 4, 64):
+        reading = partial(Terminal.drain_slowly, seconds=0.1, rate=1024 * rate)
+        compare_throughput(folder, preset, rounds, f"{rate} KB", reading)
+        ends: list[float] = []
+        for number in range(rounds):
+            sessions = folder / f"slow{rate}-{number}"
+            terminal = Terminal([sys.executable, "-m", "workbench", str(preset), "--sessions", str(sessions)])
+            terminal.wait_for("steps/s")
+            terminal.drain_slowly(5, 1024 * rate)
+            terminal.type("q")
+            sent = time.perf_counter()
+            while terminal.drain_slowly(0.1, 1024 * rate):
+                pass
+            ends.append(time.perf_counter() - sent)
+            terminal.close()
+        print(f"slow       {rate} KB/s: {statistics.median(ends):.2f} s from q to the end ({min(ends):.2f} to {max(ends):.2f})")
 
 
 def echo(folder: Path, preset: Path, samples: int) -> None:
@@ -166,11 +193,11 @@ def frame(folder: Path, rounds: int) -> None:
 def main() -> None:
     """Measure what is asked for; all by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", metavar="WHAT", help="throughput, echo, frame")
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="throughput, slow, echo, frame")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keys", type=int, default=300)
     options = parser.parse_args()
-    what = options.what or ["throughput", "echo", "frame"]
+    what = options.what or ["throughput", "slow", "echo", "frame"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         preset = folder / "smallest.toml"
@@ -179,6 +206,8 @@ def main() -> None:
             frame(folder, options.rounds)
         if "throughput" in what:
             throughput(folder, preset, options.rounds)
+        if "slow" in what:
+            slow(folder, preset, options.rounds)
         if "echo" in what:
             echo(folder, preset, options.keys)
 

@@ -44,6 +44,20 @@ class Terminal:
         while time.perf_counter() < end:
             self._read(0.02)
 
+    def drain_slowly(self, seconds: float, rate: int) -> bool:
+        """Read `rate` bytes a second for a while, or until the program ends; whether it runs still."""
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            time.sleep(0.05)
+            if select.select([self.fd], [], [], 0)[0]:
+                try:
+                    os.read(self.fd, max(1, rate // 20))
+                except OSError:
+                    return False
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return False
+        return True
+
     def _read(self, wait: float) -> None:
         if select.select([self.fd], [], [], wait)[0]:
             try:
