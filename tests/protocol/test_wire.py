@@ -100,7 +100,7 @@ ROW = np.array([0.5, -1.5], np.float32)
 LAYER = LayerStatistics(
     1, 2, 0.5, 0.25, 1.5, 1e-3, 0.25, 0.125, 0.5, Histogram(-1.0, 1.0, np.arange(3)), None,
     Histogram(0.0, 0.0, np.zeros(3, np.int64)), np.array([0.5]), np.array([NAN]),
-    BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW),
+    BatchNormStatistics(ROW, ROW, ROW, ROW, ROW, ROW, 1e-5),
 )  # fmt: skip
 NORMALIZED = BatchNormInspection(
     3, Gap("dev", 9, 8, 0.5, 0.25, NAN, NAN),

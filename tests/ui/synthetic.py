@@ -76,7 +76,7 @@ def bell(middle: float, low: float = -4.0, high: float = 4.0) -> Histogram:
 
 def layer(number: int, last: int, step: int, batch_norm: bool) -> LayerStatistics:
     spread = np.array([-0.5, 0.1, 0.75]) * number
-    norm = BatchNormStatistics(spread, spread**2 + 1, spread * 0.9, spread**2 + 0.9, np.ones(3), np.zeros(3))
+    norm = BatchNormStatistics(spread, spread**2 + 1, spread * 0.9, spread**2 + 0.9, np.ones(3), np.zeros(3), 1e-5)
     output = number == last
     return LayerStatistics(
         layer=number, units=3 if output else 6, gradient_norm=math.exp(-step / 300) / number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -16,7 +17,9 @@ from workbench.session.branch import Branch, Edit, Stop
 from workbench.session.preset import parse_preset
 from workbench.session.session import Session
 from workbench.spec import Value
+from workbench.ui.state.chart_view import ChartView
 from workbench.ui.state.monitor import Monitor, Phase
+from workbench.ui.state.quantities import Frame, _smoothed
 from workbench.ui.state.timeline import Made
 from workbench.ui.state.wording import shown
 
@@ -225,3 +228,14 @@ def test_what_the_first_seconds_are_spent_on_is_said():
     assert monitor.phase is Phase.TRAINING
     monitor.loads()
     assert monitor.phase is Phase.TRAINING
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.99])
+def test_the_average_of_a_zoomed_chart_is_that_of_the_whole_one(beta: float):
+    """However far the cost has fallen before the frame: from 1e6 to 0.05."""
+    monitor = after(begun(epochs=1000), steps(1, 3500, lambda step: 1e6 * math.exp(-step / 60) + 0.05))
+    view = dataclasses.replace(ChartView(), beta=beta)
+    zoomed = _smoothed(monitor, "cost", Frame(view, 3000, 3500, 400))
+    whole = _smoothed(monitor, "cost", Frame(view, 0, 3500, 3501))
+    known = dict(zip(whole.x, whole.y, strict=True))
+    assert [known[x] for x in zoomed.x] == pytest.approx(zoomed.y, rel=1e-3)

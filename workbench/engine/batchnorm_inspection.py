@@ -17,7 +17,8 @@ from workbench.arrays import Floats
 from workbench.data.dataset import Dataset, Task
 from workbench.data.splits import Splits
 from workbench.engine.evaluation import chance_level
-from workbench.engine.measurements import BatchNormInspection, Concern, Gap, Lag, Noise
+from workbench.engine.lag import distance, log_ratio
+from workbench.engine.measurements import BatchNormInspection, BatchNormStatistics, Concern, Gap, Lag, Noise
 from workbench.hyperparameters import Hyperparameters
 from workbench.nn.batchnorm import BatchNorm
 from workbench.nn.buffer import Array
@@ -158,13 +159,11 @@ def measure_lags(network: Network, seen: bool = True) -> tuple[Lag, ...]:
     for l, (layer, running) in enumerate(zip(network.layers, network.running_statistics(), strict=False), start=1):
         norm = layer.batchnorm
         assert norm is not None
-        mean, var = (row[0].astype(np.float64) for row in running)
-        if not seen:
-            lags.append(Lag(l, np.full(len(mean), np.nan), np.full(len(mean), np.nan)))
-            continue
-        batch_var = norm.batch_var[0].astype(np.float64) + norm.epsilon
-        var += norm.epsilon
-        lags.append(Lag(l, np.abs(mean - norm.batch_mean[0]) / np.sqrt(var), np.log(var / batch_var)))
+        mean, var = running
+        unseen = np.full_like(mean[0], np.nan)
+        batch = (norm.batch_mean[0], norm.batch_var[0]) if seen else (unseen, unseen)
+        told = BatchNormStatistics(*batch, mean[0], var[0], norm.gamma[0], norm.beta[0], norm.epsilon)
+        lags.append(Lag(l, distance(told), log_ratio(told)))
     return tuple(lags)
 
 

@@ -135,7 +135,8 @@ def _batchnorm(network: Network, l: int, running: list[tuple[Array, Array]], see
         return None
     mean, var = running[l - 1]
     batch = (norm.batch_mean, norm.batch_var) if seen else (np.full_like(mean, np.nan), np.full_like(var, np.nan))
-    return BatchNormStatistics(*(np.array(row[0]) for row in (*batch, mean, var, norm.gamma, norm.beta)))
+    told = [np.array(row[0]) for row in (*batch, mean, var, norm.gamma, norm.beta)]
+    return BatchNormStatistics(told[0], told[1], told[2], told[3], told[4], told[5], norm.epsilon)
 
 
 def histogram(values: NDArray[np.floating]) -> Histogram:

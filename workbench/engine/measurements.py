@@ -43,7 +43,7 @@ class Score:
 class BatchNormStatistics:
     """One layer's batch norm: mean and variance of the last mini-batch (NaN before the first) and running ones, γ and β.
 
-    Each is (n,).
+    Each is (n,), but for ε, which is added to a variance before its root is taken.
     """
 
     batch_mean: Vector
@@ -52,6 +52,7 @@ class BatchNormStatistics:
     running_var: Vector
     gamma: Vector
     beta: Vector
+    epsilon: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from textual.binding import BindingType
 
 from workbench.engine.batchnorm_inspection import drift
 from workbench.engine.events import Evaluated
+from workbench.engine.lag import distance
 from workbench.engine.measurements import BatchNormInspection, BatchNormStatistics
 from workbench.files.text import clean, literal
 from workbench.protocol.requests import BATCHNORM
@@ -33,17 +34,11 @@ Numbers = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 Columns = dict[str, Callable[[BatchNormStatistics], Numbers]]
 
 
-def _lag(norm: BatchNormStatistics) -> Numbers:
-    """|running μ - batch μ| in running σ."""
-    with np.errstate(all="ignore"):
-        return np.asarray(np.abs(norm.running_mean - norm.batch_mean) / np.sqrt(norm.running_var))
-
-
 COLUMNS: Columns = {
     "unit": lambda norm: np.arange(len(norm.gamma), dtype=np.float64),
     "μ batch": lambda norm: norm.batch_mean,
     "μ running": lambda norm: norm.running_mean,
-    "lag σ": _lag,
+    "lag σ": distance,
     "σ² batch": lambda norm: norm.batch_var,
     "σ² running": lambda norm: norm.running_var,
     "γ": lambda norm: norm.gamma,
@@ -62,8 +57,8 @@ class UnitsPanel(Panel):
         "last evaluations (~). {norm.before} {norm.next} choose the layer, {norm.sort} the column that sorts (a click on its "
         "head too), ↑ ↓ a unit, which is followed wherever it is sorted to. ẑ = (z-μ)/√(σ²+ε) is what batch norm makes of z, "
         "γẑ+β what the activation gets.\n"
-        "lag σ: |μ running - μ batch| / σ running. The running averages v ← βv + (1-β)μ trail the weights; after an edit of "
-        "batchnorm β near 1 they go stale.\n"
+        "lag σ: |μ running - μ batch| / √(σ² running + ε). The running averages v ← βv + (1-β)μ trail the weights; after an "
+        "edit of batchnorm β near 1 they go stale.\n"
         "test time: evaluation normalizes with the running averages. Here the same examples are normalized with those of "
         "their own mini-batches as well; the difference in cost is the train/test gap of batch norm.\n"
         "noise: how far μ of a mini-batch of m is from that of all, in σ: 1/√m. It regularizes a little, less with larger "

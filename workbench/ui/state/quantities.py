@@ -116,8 +116,8 @@ def _smoothed(monitor: Monitor, name: str, frame: Frame) -> Line:
 
 
 def _memory(view: ChartView) -> int:
-    """Of how many steps an average still knows something."""
-    return round(8 / (1 - view.beta))
+    """Of how many steps an average still knows something: what is older weighs e^-20, so that a cost of 1e6 is not seen."""
+    return round(20 / (1 - view.beta))
 
 
 def _ewma(view: ChartView) -> str:
