@@ -232,8 +232,9 @@ def test_what_the_first_seconds_are_spent_on_is_said():
 
 @pytest.mark.parametrize("beta", [0.9, 0.99])
 def test_the_average_of_a_zoomed_chart_is_that_of_the_whole_one(beta: float):
-    """However far the cost has fallen before the frame: from 1e6 to 0.05."""
-    monitor = after(begun(epochs=1000), steps(1, 3500, lambda step: 1e6 * math.exp(-step / 60) + 0.05))
+    """Also where the cost has fallen from 1e6 shortly before the frame, and the average has not forgotten that."""
+    fallen = 3000 - round(9 / (1 - beta))
+    monitor = after(begun(epochs=1000), steps(1, 3500, lambda step: 1e6 if step < fallen else 0.05))
     view = dataclasses.replace(ChartView(), beta=beta)
     zoomed = _smoothed(monitor, "cost", Frame(view, 3000, 3500, 400))
     whole = _smoothed(monitor, "cost", Frame(view, 0, 3500, 3501))

@@ -122,7 +122,7 @@ def _memory(view: ChartView) -> int:
 
 def _ewma(view: ChartView) -> str:
     kind = "corrected" if view.corrected else "biased"
-    return f"━ EWMA β {view.beta:g} ≈ last {round(1 / (1 - view.beta)):,} steps, {kind}"
+    return f"━ EWMA β {view.beta:g} ≈ last {round(20 / (1 - view.beta)):,} steps, {kind}"
 
 
 def _per_step(name: str) -> Callable[[Monitor, Frame], Plot]:
