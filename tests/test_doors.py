@@ -18,7 +18,12 @@ COMMANDS = [path for path in sorted((ROOT / "workbench/commands").glob("*.py")) 
 MAKER = ROOT / "workbench/files/text.py"
 
 # What a module of the screens may take from Rich and Textual: of widgets, only those that show no text of ours.
-RICH = {"rich.color": None, "rich.segment": None, "rich.style": None}
+RICH: dict[str, set[str] | None] = {
+    "rich.color": None,
+    "rich.console": {"RenderableType"},
+    "rich.segment": None,
+    "rich.style": None,
+}
 TEXTUAL: dict[str, set[str] | None] = {
     "textual": {"events", "on", "work"}, "textual.widgets": {"Footer"}, "textual.widgets.tree": {"TreeNode"},
     "textual.app": {"App", "ComposeResult", "RenderResult", "SystemCommand"}, "textual_plotext": {"PlotextPlot"},
@@ -26,6 +31,8 @@ TEXTUAL: dict[str, set[str] | None] = {
         f"textual.{each}" for each in (
             "binding", "color", "containers", "events", "geometry", "keys", "message", "reactive", "screen", "scroll_view",
             "strip", "timer", "widget", "worker",
+            # What stands between Textual and trouble: it shows nothing of its own.
+            "_context", "await_complete", "command", "css.query", "dom", "driver", "drivers.linux_driver", "theme",
         )
     ),
 }  # fmt: skip
@@ -66,13 +73,20 @@ def targets(node: ast.AST) -> list[ast.expr]:
     return []
 
 
+def shows(node: ast.Call) -> bool:
+    """Whether it is given a text; what an app is ended with is none, but for the message."""
+    if called(node) == "exit":
+        return len(node.args) > 2 or any(each.arg == "message" for each in node.keywords)
+    return bool(arguments(node))
+
+
 def raw_doors(source: str) -> list[str]:
     """What a module of the screens does to show a text by another way than the doors."""
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         found += imported(node)
         name = called(node)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and name in RAW_CALLS and arguments(node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and name in RAW_CALLS and shows(node):
             found.append(f".{name}()")
         if name in RAW_MAKERS or name == "print":
             found.append(f"{name}()")

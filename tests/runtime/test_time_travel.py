@@ -154,7 +154,7 @@ async def test_undo_of_the_model_goes_to_just_before_the_edit_and_redo_back_to_t
     assert kinds(said) == [Arrived, Branches, Evaluated]
     arrived, branches, evaluated = said
     assert (arrived.step, arrived.epoch, arrived.hyperparameters.learning_rate) == (10, 2, 0.01)
-    assert arrived.progress == pytest.approx(1 + 24 / 54)
+    assert arrived.passage[-1][1] == pytest.approx(1 + 24 / 54)
     curves = {sent.name: Series.from_tensor(sent.values).curve() for sent in arrived.history}
     assert curves["cost"].count.sum() == 10
     assert max(curves["train_cost"].step) <= 10

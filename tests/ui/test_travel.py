@@ -206,7 +206,7 @@ async def test_after_the_guard_each_offer_does_what_it_says(alone: Alone, key: s
             "α ÷ 3, which is 0.001, and go on",
             "undo α 0.01 → 0.003, made after step 20, and go on",
             "go on anyway: what is not finite is left out",
-            "the best so far: dev cost",
+            "the best so far: dev data cost",
         ):
             assert offer in text, offer
         assert "the branch that was left" not in text
@@ -221,7 +221,7 @@ async def test_after_early_stopping_there_is_the_branch_that_was_left(alone: Alo
     async with alone(*run(StoppedEarly(40, 30, 0.25), sent)) as it:
         await it.do("travel.go_to")
         assert "go on anyway, from where it stopped" in it.text
-        assert "after step 40: the dev cost was least, 0.25, at step 30" in it.text
+        assert "after step 40: the dev cost without penalties was least, 0.25, at step 30" in it.text
         await it.press("escape")
         assert await it.answered("travel.go_to", "p") == [Switch("main")]
 

@@ -30,7 +30,7 @@ from workbench.engine.events import (
 from workbench.engine.trainer import Until
 from workbench.engine.workload import Workload
 from workbench.files.errors import InputError
-from workbench.files.text import clean
+from workbench.files.text import SafeText, clean
 from workbench.run.autosave import Autosave, remade
 from workbench.run.environment import speed
 from workbench.run.run import Run
@@ -121,7 +121,7 @@ def train(run: Run, edits: list[TimedEdit], until: Until, autosave: Autosave, as
         for line in summary.lines(run.trainer.splits.task):
             say(line)
         if isinstance(ended, StoppedEarly):
-            where = f"back at step {ended.best:,}, where the dev cost was least"
+            where = f"back at step {ended.best:,}, where the dev cost without penalties was least"
             say(clean(f"stopped early after step {ended.step:,}; {where}"))
     return _status(ended, state.step, edits)
 
@@ -163,9 +163,9 @@ def _end_early(run: Run, why: str, status: int, autosave: Autosave) -> int:
     return status
 
 
-def _last_words(autosave: Autosave) -> str:
+def _last_words(autosave: Autosave) -> SafeText:
     autosave.release()
-    return f"interrupted in the middle of a step or an evaluation, which would not end soon{_kept(autosave)}"
+    return clean(f"interrupted in the middle of a step or an evaluation, which would not end soon{_kept(autosave)}", 700)
 
 
 def _kept(autosave: Autosave) -> str:

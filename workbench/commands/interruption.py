@@ -6,7 +6,6 @@ write their numbers to a pipe as well, and a thread reads that whatever the loop
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -15,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from workbench.commands.output import last_words
 from workbench.engine.commands import Command, CommandSource
+from workbench.files.text import SafeText
 
 GRACE_SECONDS = 4.0
 """How long a step, or an evaluation, may take to its end once somebody wants the process to end."""
@@ -30,11 +31,11 @@ class Interrupted(Exception):
 class Interruption:
     """Ctrl+C, SIGTERM and a hang-up, from `watching` on; the second of a kind ends the process as it would any other."""
 
-    def __init__(self, last_words: Callable[[], str]) -> None:
-        """`last_words` gives up what must not be left behind, and says in a line what there is."""
+    def __init__(self, words: Callable[[], SafeText]) -> None:
+        """`words` gives up what must not be left behind, and says in a line what there is."""
         self.saving = threading.Lock()
         """Held while something is saved: that is let come to its end."""
-        self._last_words = last_words
+        self._words = words
         self._told: list[int] = []
         self._heeded = threading.Event()
 
@@ -96,10 +97,5 @@ class Interruption:
             pass
         if self._heeded.wait(_SETTLING_SECONDS):
             return
-        line = self._last_words()
-        with contextlib.suppress(OSError):
-            if os.isatty(1):
-                os.write(1, b"\x1b[?25h\n")  # the cursor, which the bar has hidden
-        with contextlib.suppress(OSError):
-            os.write(2, f"workbench: {line}\n".encode())
+        last_words(self._words())
         os._exit(128 + number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 from collections.abc import Mapping
 
 import click
@@ -24,6 +25,15 @@ def complain(text: SafeText) -> None:
     """On standard error, in the name of the program, as long as somebody is there: after a hang-up nobody may be."""
     with contextlib.suppress(OSError):
         click.echo(f"workbench: {text}", err=True)
+
+
+def last_words(text: SafeText) -> None:
+    """On standard error, by a thread of a process that ends at once, whoever holds the streams."""
+    with contextlib.suppress(OSError):
+        if os.isatty(1):
+            os.write(1, b"\x1b[?25h\n")  # the cursor, which the bar has hidden
+    with contextlib.suppress(OSError):
+        os.write(2, f"workbench: {text}\n".encode())
 
 
 def rewrite(text: SafeText) -> None:

@@ -56,7 +56,7 @@ def _print(one: Replay, where: str) -> None:
         say(clean(f"{where}bit-identical through step {one.through_step}", 300))
         return
     if one.comparison:
-        click.echo(f"{where}{clean(one.comparison, 600)}")
+        say(clean(f"{where}{one.comparison}", 700))
         return
     same = f"the same through step {one.through_step}"
     say(clean(f"{where}differs at step {one.first_difference}: {clean(one.reason, 400)} ({same})", 700))

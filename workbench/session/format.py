@@ -33,6 +33,7 @@ _NAME = re.compile(r"[^\x00-\x1f]{1,60}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHECKPOINT = re.compile(r"[^./\\\x00][^/\\\x00]*\.safetensors")
 _KEYS = ("format", "seed", "current", "preset", "branch", "environment")
+_SCORE_KEYS = ("cost", "error", "data_cost", "penalty")
 _BRANCH_KEYS = (
     "name", "parent", "fork", "shared_edits", "note", "step", "checkpoint", "trained_from", "edit", "mark", "stop", "comment",
     "best", "result",
@@ -111,7 +112,7 @@ def _result_table(result: Result) -> dict[str, Any]:
 
 
 def _score_table(score: Score) -> dict[str, float]:
-    return {"cost": score.cost, "error": score.error, "penalty": score.penalty}
+    return {name: getattr(score, name) for name in _SCORE_KEYS}
 
 
 def parse_session(text: str, where: str) -> Session:
@@ -342,9 +343,11 @@ def _score(reader: Reader, name: str) -> Score | None:
     inner = reader.reader(name)
     if inner is None:
         return None
-    inner.only(("cost", "error", "penalty"))
-    penalty = inner.real("penalty") if "penalty" in inner.table else math.nan  # earlier workbenches did not tell it
-    return Score(inner.real("cost"), inner.real("error"), penalty)
+    inner.only(_SCORE_KEYS)
+    cost, error = inner.real("cost"), inner.real("error")
+    # Earlier workbenches did not tell them apart.
+    penalty, data_cost = (inner.real(key) if key in inner.table else math.nan for key in ("penalty", "data_cost"))
+    return Score(cost, error, penalty, data_cost)
 
 
 def _environment(reader: Reader) -> Environment | None:

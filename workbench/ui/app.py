@@ -202,7 +202,7 @@ class WorkbenchApp(App[None]):
         unborn = pump if pump is not None and not pump._is_mounted else None  # what it is made of may be missing
         dialog = unborn if isinstance(unborn, ModalScreen) else None
         if failure.incessant or not self.is_running or (dialog is None and isinstance(unborn, (App, Screen))):
-            self.farewell = f"workbench: {WRONG} ({failure.what}); a report is in {failure.report}\n"
+            self.farewell = clean(f"workbench: {WRONG} ({failure.what}); a report is in {failure.report}", 700) + "\n"
             self.exit(return_code=1)
             return
         if dialog is not None:

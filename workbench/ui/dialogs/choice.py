@@ -17,7 +17,6 @@ from workbench.ui.doors.border import set_subtitle, set_title
 from workbench.ui.doors.options import Option, OptionList
 from workbench.ui.doors.text import Static, Text
 from workbench.ui.settling import SettlingScreen
-from workbench.ui.widgets.options import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class ChoiceScreen(ModalScreen[str], SettlingScreen[str]):
             set_subtitle(box, literal("Enter chooses, Escape leaves it"))
             yield Static(Text(self._text))
             options = [Option(Text.assemble((f" {each.key or ' '}  ", "bold"), each.text), id=each.id) for each in self._answers]
-            yield Options(*options)
+            yield OptionList(*options)
 
     def on_key(self, event: events.Key) -> None:
         """An answer's own key."""

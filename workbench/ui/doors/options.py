@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import Literal, Self
 
 from textual import widgets
 from textual.app import SystemCommand
@@ -21,10 +22,14 @@ class Option(option_list.Option):
 
 
 class OptionList(widgets.OptionList):
-    """A list of options."""
+    """A list of options. It may be asked to turn a page before it is laid out, or where there is no room for a line of it."""
 
     def __init__(self, *options: Option, id: str | None = None) -> None:
         super().__init__(*options, id=id)
+
+    def _move_page(self, direction: Literal[-1, 1]) -> None:
+        with contextlib.suppress(LookupError):  # there is no page
+            super()._move_page(direction)
 
     def add_option(self, option: Option) -> Self:  # type: ignore[override]  # narrower, as all here
         """One more."""

@@ -19,7 +19,6 @@ from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.wording import shown, symbol
-from workbench.ui.widgets.options import Options
 
 SIGNS = {Level.GOOD: "✓", Level.NOTE: "·", Level.WARNING: "!", Level.BAD: "✗"}
 STYLES = {Level.GOOD: "", Level.NOTE: "", Level.WARNING: "bold", Level.BAD: "bold reverse"}
@@ -47,7 +46,7 @@ class DiagnosisPanel(Panel):
 
     def compose(self) -> ComposeResult:
         """A list."""
-        yield Options(Option(Text(TOO_EARLY, "italic dim"), disabled=True))
+        yield OptionList(Option(Text(TOO_EARLY, "italic dim"), disabled=True))
 
     def show(self, monitor: Monitor) -> None:
         """Judge anew where there was an evaluation, or an edit."""

@@ -8,14 +8,13 @@ from workbench.engine.commands import Planned
 from workbench.files.text import clean
 from workbench.session.branch import Note, Stop
 from workbench.ui.actions import key_names
-from workbench.ui.doors.options import Option
+from workbench.ui.doors.options import Option, OptionList
 from workbench.ui.doors.text import Text
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Monitor
 from workbench.ui.state.timeline import Happening, Made
 from workbench.ui.state.wording import shown, symbol
-from workbench.ui.widgets.options import Options
 
 NOTHING = "No edits yet. Press {training.edit}, choose a hyperparameter, change it."
 
@@ -33,7 +32,7 @@ class TimelinePanel(Panel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._entries = Options()
+        self._entries = OptionList()
         self._written: list[Happening] = []
 
     def compose(self) -> ComposeResult:

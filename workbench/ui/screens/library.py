@@ -22,7 +22,6 @@ from workbench.ui.doors.options import Option, OptionList
 from workbench.ui.doors.text import Static, Text
 from workbench.ui.messages import Chosen
 from workbench.ui.screens.screen import WorkbenchScreen
-from workbench.ui.widgets.options import Options
 
 if TYPE_CHECKING:
     from workbench.session.opening import Opened
@@ -48,7 +47,7 @@ class LibraryScreen(WorkbenchScreen):
         """List and description."""
         yield Static(Text(" Workbench   train a network, and change it while it trains"), id="status")
         with Horizontal(id="library"):
-            yield Options(id="entries")
+            yield OptionList(id="entries")
             with VerticalScroll(id="about", can_focus=False):
                 yield Static(Text(INTRODUCTION), id="description")
         yield Footer()

@@ -122,7 +122,7 @@ def _memory(view: ChartView) -> int:
 
 def _ewma(view: ChartView) -> str:
     kind = "corrected" if view.corrected else "biased"
-    return f"━ EWMA β {view.beta:g} ≈ last {round(20 / (1 - view.beta)):,} steps, {kind}"
+    return f"━ EWMA β {view.beta:g} ≈ last {round(1 / (1 - view.beta)):,} steps, {kind}"
 
 
 def _per_step(name: str) -> Callable[[Monitor, Frame], Plot]:
@@ -312,17 +312,12 @@ def _settings() -> Iterable[tuple[str, Quantity]]:
 
 QUANTITIES: dict[str, Quantity] = {
     "cost": Quantity("Cost", "J", _cost("cost")),
-    "data_cost": Quantity("Data cost", "J without penalty", _cost("data_cost")),
     "error": Quantity("Error", "%", _scores("error")),
     "accuracy": Quantity("Accuracy", "%", _scores("accuracy")),
     "learning_rate": Quantity("Learning rate", "α", _learning_rate),
     "gradient_norms": Quantity(
         "Gradient norms", "‖dW‖", _layers("layer", "· all layers  1 2 … of each layer, before clipping", norm=True), log=True
     ),
-    "clipped_norms": Quantity(
-        "Clipped gradient norms", "‖dW‖", _layers("clipped_norm", "1 2 … of each layer, after clipping"), log=True
-    ),
-    "clipped": Quantity("Clipped steps", "%", _clipped),
     "gradient": Quantity("Gradient norm", "‖g‖", _per_step("gradient_norm"), log=True),
     "update_ratios": Quantity(
         "Update ratios", "‖ΔW‖/‖W‖", _layers("update", "1 2 … of each layer; about 1e-3 is healthy"), log=True
@@ -332,6 +327,11 @@ QUANTITIES: dict[str, Quantity] = {
     "drift": Quantity(
         "Drift of inputs", "σ", _layers("drift", "1 2 … how far each layer's inputs moved from one evaluation to the next")
     ),
+    "data_cost": Quantity("Data cost", "J without penalty", _cost("data_cost")),
+    "clipped_norms": Quantity(
+        "Clipped gradient norms", "‖dW‖", _layers("clipped_norm", "1 2 … of each layer, after clipping"), log=True
+    ),
+    "clipped": Quantity("Clipped steps", "%", _clipped),
     "speed": Quantity("Speed", "steps/s", _speed),
     **dict(_settings()),
 }
