@@ -70,7 +70,7 @@ def session_of(session: Session) -> Session:
         note=ALL,
         edits=tuple(dataclasses.replace(each, note=ALL) for each in session.branch.edits),
         notes=tuple(Note(step, piece) for step, piece in enumerate(PIECES, start=1)),
-        stops=(Stop(15, 0, ALL, (1, 2), passed=True),),
+        stops=(Stop(15, 0, ALL, (1, 2)),),
     )
     others = tuple(
         Branch(name=piece[:60], parent=first, fork=10, step=10 + number, note=piece, edits=(Edit(10, "l2", 0.0, 0.1, piece),))
