@@ -131,7 +131,9 @@ class WorkbenchApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """What is pasted is escaped, whoever takes it: Textual's own lines to type on would show it as it is."""
-        await super().on_event(events.Paste(clean_lines(event.text, None)) if isinstance(event, events.Paste) else event)
+        if isinstance(event, events.Paste) and not event.is_forwarded:  # else nobody took it, and it comes back
+            event = events.Paste(clean_lines(event.text, None))
+        await super().on_event(event)
 
     def action_command_palette(self) -> None:
         """Every command, to be searched."""
