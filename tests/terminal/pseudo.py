@@ -123,7 +123,8 @@ class Terminal:
         deadline = time.monotonic() + within
         while not select.select([process], [], [], 0.02)[0]:
             assert time.monotonic() < deadline, "the app is still there"
-            self.type(typing)
+            if typing:
+                self.type(typing)
             if reading:
                 self.read(0.02)
         os.close(process)

@@ -310,9 +310,10 @@ class Terminal:
     def _draw(self, more: str) -> None:
         """As much as the app uses of what a terminal can do."""
         whole = self._rest + more
-        end = 0
-        for found in TOKEN.finditer(whole):
-            end = found.end()
+        begun = BEGUN.search(whole)  # the end of it is on its way still
+        end = begun.start() if begun is not None else len(whole)
+        self._rest = whole[end:]
+        for found in TOKEN.finditer(whole[:end]):
             if found["final"] == "H":
                 self._row, self._column = (int(each) for each in (found["numbers"] or "1;1").split(";"))
             elif found[0] == "\r":
@@ -321,7 +322,6 @@ class Terminal:
                 self._row += 1
             elif len(found[0]) == 1:
                 self._put(found[0])
-        self._rest = whole[end:]
 
     def _put(self, character: str) -> None:
         width = cell_len(character)
@@ -342,6 +342,7 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
+BEGUN = re.compile(r"\x1b(\[[\d;:?<>= $]*|\][^\x07]*)?$")
 TOKEN = re.compile(r"\x1b\[(?P<numbers>[\d;:?<>=]*)[ $]?(?P<final>[@-~])|\x1b\][^\x07]*\x07|\x1b[^\[\]]|[^\x1b]")
 
 
