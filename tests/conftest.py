@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,10 @@ from workbench.session.session import Session
 
 settings.register_profile("same every time", derandomize=True, deadline=None, database=None)
 settings.load_profile("same every time")
+
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # Under nohup hang-ups are ignored, and by all that is started from here as well; with a handler they are not.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 NUMBERS = itertools.count()
 SMALL: Mapping[str, Any] = {

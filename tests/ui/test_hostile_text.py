@@ -346,6 +346,7 @@ BEGUN = re.compile(r"\x1b(\[[\d;:?<>= $]*|\][^\x07]*)?$")
 TOKEN = re.compile(r"\x1b\[(?P<numbers>[\d;:?<>=]*)[ $]?(?P<final>[@-~])|\x1b\][^\x07]*\x07|\x1b[^\[\]]|[^\x1b]")
 
 
+@pytest.mark.soak
 async def test_in_a_real_terminal_nothing_of_it_comes_out(session: Path):
     terminal = Terminal("--sessions", str(session.parent), str(session))
     terminal.until_seen("‖ paused")
