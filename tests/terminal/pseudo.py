@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from workbench.files.errors import CheckpointError
 from workbench.session.store import list_sessions, load_session
 
 PATIENCE = 20.0
@@ -136,6 +138,9 @@ class Terminal:
     def saved(self) -> int:
         """At which step the session was saved."""
         (path,) = list_sessions(self.folder)
+        for _ in range(20):
+            with contextlib.suppress(CheckpointError):  # it was saved anew between two looks
+                return load_session(path)[0].step
         return load_session(path)[0].step
 
 
