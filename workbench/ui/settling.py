@@ -10,6 +10,7 @@ from textual.geometry import Offset
 from textual.screen import Screen
 from textual.widget import Widget
 
+SOON_SECONDS = 0.02
 Result = TypeVar("Result")
 
 
@@ -46,7 +47,9 @@ class SettlingScreen(Screen[Result]):
     def _compositor_refresh(self) -> None:
         """Leave out a frame for which the line has no room: what is to be drawn stays so, and is a part of the next."""
         line: object = self.app._driver
-        if self.is_active and isinstance(line, Line) and line.busy():
+        if self.app._batch_count:  # what is drawn in the midst of a batch is thrown away, and not drawn again
+            self.set_timer(SOON_SECONDS, self._compositor_refresh)
+        elif self.is_active and isinstance(line, Line) and line.busy():
             self._dirty_widgets.clear()
         else:
             super()._compositor_refresh()
