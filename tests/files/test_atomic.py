@@ -71,23 +71,19 @@ def test_writes_that_come_in_pieces_are_completed(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "f").read_bytes() == b"0123456789"
 
 
-@pytest.mark.parametrize("old", [None, b"old"])
+FAILURES = [
+    ("open", errno.EMFILE), ("write", errno.ENOSPC), ("write", errno.EDQUOT), ("fsync", errno.EIO), ("replace", errno.EIO),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("call", "number"),
-    [
-        ("open", errno.EMFILE),
-        ("write", errno.ENOSPC),
-        ("write", errno.EDQUOT),
-        ("fsync", errno.EIO),
-        ("replace", errno.EIO),
-        ("fchmod", errno.EPERM),
-    ],
+    ("call", "number", "old"),
+    # The permissions of a file that is new are not changed.
+    [*((*each, old) for each in FAILURES for old in (None, b"old")), ("fchmod", errno.EPERM, b"old")],
 )
 def test_after_a_failure_the_old_file_is_whole_and_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, old: bytes | None
 ) -> None:
-    if call == "fchmod" and old is None:
-        pytest.skip("a new file's permissions are not changed")
     path = tmp_path / "s.toml"
     if old is not None:
         path.write_bytes(old)

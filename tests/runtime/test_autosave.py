@@ -102,9 +102,11 @@ async def test_what_changes_the_branches_is_on_disk_at_once_too(paused: Begins, 
     path = tmp_path / "auto.toml"
     talk = await paused(autosave=path, autosave_seconds=NEVER)
     await talk.train_to(3)
+    await talk.hear(Saved)  # where it comes to rest
     talk.engine.send(rate(0.1))
     await talk.hear(Saved)
     await talk.train_to(5)
+    await talk.hear(Saved)
     before = read_session(path)
     talk.engine.send(asked)
     await talk.hear(Saved)
