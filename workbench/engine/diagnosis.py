@@ -129,7 +129,7 @@ def _bias_and_variance(facts: Facts, text: str, levels: tuple[Level, Level], rat
     bias, variance = levels
     if first is Fault.TIME and bias:
         bias = Level.NOTE
-        text += ", and the cost may still be falling"
+        text += ", and the data cost may still be falling"
     if bias and variance and 0.25 <= ratio <= 4:
         advice, setting = _against_both(facts, first)
         return Finding("both", max(bias, variance), text, advice, *setting)

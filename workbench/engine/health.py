@@ -69,7 +69,7 @@ def _grown_at_start(facts: Facts) -> list[Finding]:
     cost, guess = _first_loss(facts), math.log(max(2, facts.evaluated.layers[-1].units))
     text = ""
     if not facts.is_regression and cost > GROWN * guess:
-        text = f"the cost started at {cost:.3g}, where a guess costs {guess:.3g}: what passes through the layers grows"
+        text = f"the data cost started at {cost:.3g}, where a guess costs {guess:.3g}: what passes through the layers grows"
     elif facts.evaluated.step < EARLY and (growth := _growth(facts.evaluated.layers)) > GROWN:
         text = f"the outputs are {growth:.2g} times as wide as the inputs: what passes through the layers grows"
     if not text:
@@ -120,7 +120,7 @@ def _exploding(facts: Facts) -> list[Finding]:
         return []
     start = facts.history.series["train_data_cost"].curve(0, 1)
     if len(start.mean) and start.mean[0] > 100:
-        text += f"; the cost started at {start.mean[0]:.3g}"
+        text += f"; the data cost started at {start.mean[0]:.3g}"
     if facts.hyperparameters.optimizer not in PLAIN:
         return [Finding("exploding gradients", level, text, SMALLER + "; this optimizer divides the size out and so hides it")]
     clip = facts.hyperparameters.clip_norm

@@ -122,8 +122,8 @@ def find_overfitting(facts: Facts) -> list[Finding]:
     # A rise that is next to nothing beside what was learned, or that train shares, is a jump of a step.
     if not level or best >= 0.8 * (len(dev) - 1) or now - dev[best] < 0.005 * first or not train[-1] < 0.98 * train[best]:
         return []
-    text = f"the dev cost was best near step {steps[best]:,.0f} with {dev[best]:.3g} and is {now:.3g} now, "
-    text += f"while the train cost fell from {train[best]:.3g} to {train[-1]:.3g}"
+    text = f"the dev data cost was best near step {steps[best]:,.0f} with {dev[best]:.3g} and is {now:.3g} now, "
+    text += f"while the train data cost fell from {train[best]:.3g} to {train[-1]:.3g}"
     advice = "stop early and go back to the best (patience), or regularize: λ, dropout"
     setting = suggest(facts, "patience", 10) if facts.hyperparameters.patience == 0 else suggest_more_regularization(facts)
     return [Finding("overfitting", level, text, advice, *setting)]
@@ -147,7 +147,7 @@ def find_thrown(facts: Facts) -> list[Finding]:
     highest = float(np.convolve(cost, np.full(5, 0.2), "valid").max())
     if not highest > THROWN * start[-1] > 0:
         return []
-    text = f"the cost rose from {start[-1]:.3g} to {highest:.3g}, and the train error is still high"
+    text = f"the data cost rose from {start[-1]:.3g} to {highest:.3g}, and the train error is still high"
     advice = "α was probably too high for the first steps: start anew with a lower one, or with a warm-up"
     return [Finding("thrown", Level.WARNING, text, advice, *suggest_rate(facts, 0.1))]
 
@@ -161,7 +161,7 @@ def find_oscillation(facts: Facts, trend: Trend | None) -> list[Finding]:
     room = not facts.is_regression and facts.bias >= GAP[1]
     level = Level.BAD if worse and trend.end > 1.5 * trend.start else Level.WARNING if worse or room else Level.NOTE
     going = "rose" if trend.fall < -FLAT else "went"
-    text = f"the cost scatters by {trend.noise:.2g} from step to step, and its average {going} from {trend.middle:.3g} to "
+    text = f"the data cost scatters by {trend.noise:.2g} from step to step, and its average {going} from {trend.middle:.3g} to "
     text += f"{trend.end:.3g} in the last half"
     advice = "α is probably too high; a larger batch size or a schedule calms it too"
     return [Finding("oscillation", level, text, advice, *suggest_rate(facts, 1 / 3))]
@@ -172,7 +172,9 @@ def find_rest(facts: Facts, trend: Trend | None, jumps: bool) -> list[Finding]:
     if trend is None or jumps or not facts.has_room:
         return []
     ratio, late, early = facts.update_ratio, trend.middle - trend.end, trend.start - trend.middle
-    text = f"the average cost went from {trend.start:.3g} over {trend.middle:.3g} to {trend.end:.3g} since step {trend.first:,}"
+    text = (
+        f"the average data cost went from {trend.start:.3g} over {trend.middle:.3g} to {trend.end:.3g} since step {trend.first:,}"
+    )
     if late > 3 * trend.off and late >= 0.5 * early > 0 and ratio < HEALTHY:
         text += f", nearly straight, in steps of {ratio:.1e} of the weights"
         level = Level.WARNING if ratio < SMALL[0] else Level.NOTE

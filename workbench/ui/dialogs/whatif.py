@@ -37,7 +37,7 @@ SUGGESTION = literal("learning_rate=/3; -; learning_rate=x3")
 COLUMNS = ("", "what", "state", "data cost", "less parent", "dev data cost", "less parent ")
 HOW = (
     "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes on. "
-    "± is the 95 % interval: of this run alone, or with repeats over other orders of the mini-batches."
+    "Costs are the data's, without penalty; ± is 95 %: of this run, or over repeats on other mini-batches."
 )
 
 
@@ -76,10 +76,10 @@ class WhatIfScreen(ForkScreen):
     def on_mount(self) -> None:
         """Empty charts, and the line to type on."""
         cost, gap = self.query_one("#whatif-cost", Chart), self.query_one("#whatif-gap", Chart)
-        set_title(cost, literal("Data cost (no penalty), smoothed"))
+        set_title(cost, literal("Data cost, smoothed"))
         cost.draw(Drawing(empty=literal("  nothing is trained yet")))
-        set_title(gap, literal("Data cost less that of the parent"))
-        gap.draw(Drawing(empty=literal("  on the same mini-batches and dropout masks")))
+        set_title(gap, literal("Data cost less the parent's"))
+        gap.draw(Drawing(empty=literal("  on the same mini-batches")))
         forks = self.query_one("#whatif-forks", Input)
         set_title(forks, literal("forks"))
         set_title(self.query_one("#whatif-steps"), literal("steps"))

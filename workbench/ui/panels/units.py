@@ -184,8 +184,8 @@ def _gap(text: Text, found: BatchNormInspection) -> None:
     difference = gap.running_cost - gap.batch_cost
     text.append("test time ", "bold")
     text.append(
-        f"{gap.part} cost {gap.running_cost:.4g} with running statistics, {gap.batch_cost:.4g} with those of mini-batches of "
-        f"{gap.batch_size:,}: {difference:+.2g}; error {gap.running_error:.3g} against {gap.batch_error:.3g}\n"
+        f"{gap.part} data cost {gap.running_cost:.4g} with running statistics, {gap.batch_cost:.4g} with those of mini-batches "
+        f"of {gap.batch_size:,}: {difference:+.2g}; error {gap.running_error:.3g} against {gap.batch_error:.3g}\n"
     )
 
 
