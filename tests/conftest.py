@@ -23,9 +23,10 @@ from workbench.session.session import Session
 settings.register_profile("same every time", derandomize=True, deadline=None, database=None)
 settings.load_profile("same every time")
 
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    # Under nohup hang-ups are ignored, and by all that is started from here as well; with a handler they are not.
-    signal.signal(signal.SIGHUP, lambda *_: None)
+for each in {"SIGHUP", "SIGINT", "SIGQUIT"} & set(dir(signal)):
+    # Under nohup, or behind a shell's `&`, some are ignored, also by all that is started from here; with a handler they are not.
+    if signal.getsignal(number := getattr(signal, each)) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 NUMBERS = itertools.count()
 SMALL: Mapping[str, Any] = {
