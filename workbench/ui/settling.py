@@ -10,7 +10,6 @@ from textual.geometry import Offset
 from textual.screen import Screen
 from textual.widget import Widget
 
-SOON_SECONDS = 0.02
 Result = TypeVar("Result")
 
 
@@ -44,11 +43,17 @@ class SettlingScreen(Screen[Result]):
         """Leave, once: a second key for that may be on its way already, and would take the screen below away."""
         return super().dismiss(result) if self.is_active else AwaitComplete.nothing()  # type: ignore[no-untyped-call]
 
+    def _on_timer_update(self) -> None:
+        """Wait for the end of a batch of changes: nothing is drawn in one, and nobody would ask again after it."""
+        if not self.app._batch_count:
+            super()._on_timer_update()
+
     def _compositor_refresh(self) -> None:
         """Leave out a frame for which the line has no room: what is to be drawn stays so, and is a part of the next."""
         line: object = self.app._driver
-        if self.app._batch_count:  # what is drawn in the midst of a batch is thrown away, and not drawn again
-            self.set_timer(SOON_SECONDS, self._compositor_refresh)
+        if self.is_active and self.app._batch_count:  # it would be made, and thrown away
+            self._repaint_required = True
+            self._update_timer.resume()
         elif self.is_active and isinstance(line, Line) and line.busy():
             self._dirty_widgets.clear()
         else:
