@@ -51,7 +51,7 @@ async def test_what_changes_right_before_a_batch_of_changes_is_drawn_after_it(wr
     async with app.run_test() as pilot:
         await pilot.pause()
         assert isinstance(app.screen, Sign)
-        drawing = app.screen._update_timer._active
+        drawing: asyncio.Event = app.screen._update_timer._active
         app.screen.sign.update("during", layout=layout)
         await until(drawing.is_set)
         ticks = 0
