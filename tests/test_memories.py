@@ -582,16 +582,16 @@ def after_an_edit(shape: str, before: float, penalty: float) -> tuple[History, E
     dev = np.concatenate([past, np.interp(where, np.linspace(0, 1, 3), devs)])
     history = History()
     history.record(StepsTaken(last, 1, 1.0, data + added, np.ones(last), np.full(last, 0.001), added, np.zeros(last)))
-    looks = [dataclasses.replace(look, step=0, train=Score(1.1, 0.6), dev=Score(1.1, 0.6))]
+    looks = [dataclasses.replace(look, step=0, train=Score.of(1.1, 0.6), dev=Score.of(1.1, 0.6))]
     for step in (*range(101, EDITED + 1, 100), *range(EDITED + 2, last + 1, 20)):  # at the edit as well, and soon after
         size, extra = (before if step <= EDITED else 0.1), float(added[step - 1])
         mean = float(data[max(0, step - 50, EDITED if step > EDITED else 0) : step].mean())
         layers = tuple(dataclasses.replace(each, gradient_norm=size * each.layer, update_ratio=3e-4) for each in look.layers)
-        scores = [Score(cost + extra, 3 * size, extra) for cost in (mean, float(dev[step - 1]))]
+        scores = [Score.of(cost, 3 * size, extra) for cost in (mean, float(dev[step - 1]))]
         looks.append(Evaluated(step, 1, scores[0], scores[1], layers))
     for each in looks:
         history.record(each)
-    return history, dataclasses.replace(looks[-1], train=Score(0.1, 0.15), dev=Score(0.1, 0.2))
+    return history, dataclasses.replace(looks[-1], train=Score.of(0.1, 0.15), dev=Score.of(0.1, 0.2))
 
 
 def found(name: str, shape: str, before: float = 50.0, penalty: float = 0.0) -> list[tuple[str, Level, str]]:

@@ -43,7 +43,7 @@ def facts(
     bayes: float = 0.0, task: str = "classes", settings: Hyperparameters = DEFAULTS, since: int = 0,
 ) -> Facts:  # fmt: skip
     evaluated = Evaluated(
-        step, 5, Score(0.1, train), None if dev is None else Score(0.1, dev), layers or (layer(1), layer(2), layer(3, 10))
+        step, 5, Score.of(0.1, train), None if dev is None else Score.of(0.1, dev), layers or (layer(1), layer(2), layer(3, 10))
     )
     return Facts(step, task, settings, False, history or History(), evaluated, bayes, since)
 
@@ -60,7 +60,7 @@ def curve(*costs: float, steps: int = 1000, scatter: float = 0.0) -> History:
 def scores(steps: int, train: list[float], dev: list[float]) -> History:
     history = curve(1.0, 0.2, 0.2, steps=steps, scatter=0.1)
     for number, (t, d) in enumerate(zip(train, dev, strict=True), start=1):
-        history.record(Evaluated(number * steps // len(train), number, Score(t, 0.0), Score(d, 0.1), ()))
+        history.record(Evaluated(number * steps // len(train), number, Score.of(t, 0.0), Score.of(d, 0.1), ()))
     return history
 
 
@@ -195,7 +195,7 @@ def test_one_odd_mini_batch_among_several_evaluations_is_no_vanishing():
     for number in range(1, 6):
         odd = 1e-5 if number == 5 else 0.1
         layers = (layer(1, gradient_norm=odd), layer(2), layer(3))
-        history.record(Evaluated(number * 200, number, Score(0.1, 0.01), Score(0.1, 0.01), layers))
+        history.record(Evaluated(number * 200, number, Score.of(0.1, 0.01), Score.of(0.1, 0.01), layers))
     assert not kinds(diagnose(facts(0.01, 0.01, *layers, history=history)))
 
 
@@ -210,9 +210,9 @@ def test_exploding_gradients_are_clipped_where_the_optimizer_does_not_divide_the
 def evaluated_often(*layers: LayerStatistics, starts: float = 1.0, train: float = 0.4) -> History:
     """Twelve evaluations of the same layers; the cost starts somewhere and then rests."""
     history = curve(0.6, 0.6, 0.6, scatter=0.05)
-    history.record(Evaluated(0, 1, Score(starts, 0.5), Score(starts, 0.5), ()))
+    history.record(Evaluated(0, 1, Score.of(starts, 0.5), Score.of(starts, 0.5), ()))
     for number in range(1, 13):
-        history.record(Evaluated(number * 80, number, Score(0.6, train), Score(0.6, train), layers))
+        history.record(Evaluated(number * 80, number, Score.of(0.6, train), Score.of(0.6, train), layers))
     return history
 
 
@@ -249,7 +249,7 @@ def test_where_the_guard_has_stopped_a_lower_rate_is_suggested_however_early(ste
 
 def test_a_cost_that_rose_far_above_its_start_is_told_where_the_fit_stayed_poor():
     history = curve(30.0, 0.6, 0.6)
-    history.record(Evaluated(0, 1, Score(0.7, 0.5), Score(0.7, 0.5), ()))
+    history.record(Evaluated(0, 1, Score.of(0.7, 0.5), Score.of(0.7, 0.5), ()))
     finding = kinds(diagnose(facts(0.4, 0.4, history=history)))["thrown"]
     assert "from 0.7 to 29" in finding.text
     assert finding.name == "learning_rate"

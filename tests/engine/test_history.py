@@ -186,7 +186,7 @@ def test_steps_are_counted_back_from_the_last_one():
 
 def test_evaluations_without_a_dev_set_leave_its_curves_empty():
     history = History()
-    history.record(Evaluated(10, 1, Score(0.5, 0.1), None, ()))
+    history.record(Evaluated(10, 1, Score.of(0.5, 0.1), None, ()))
     assert history.series["train_cost"].curve().mean.tolist() == [0.5]
     assert history.series["train_error"].curve().step.tolist() == [10.0]
     assert len(history.series["dev_cost"]) == 0

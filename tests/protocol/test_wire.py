@@ -126,7 +126,7 @@ EDITS = (Edit(3, "keep_prob", (0.5,), (1.0,), "why", 1), Edit(3, "epochs", 1, 2)
 BRANCH = Branch(
     name="größer α", parent="main", fork=3, note="a\nb", edits=EDITS, notes=(Note(3, "here"),), marks=(Mark(3, "0" * 64),),
     stops=(Stop(4, 2, "the cost is nan", (1, 2), True),), best=Best(4, 0.5), checkpoint="s.step-000005-01234567.safetensors",
-    step=5, result=Result(5, 1, Score(0.5, NAN), None, Score(0.5, 0.1)),
+    step=5, result=Result(5, 1, Score.of(0.5, NAN), None, Score.of(0.5, 0.1)),
 )  # fmt: skip
 MESSAGES: list[tuple[Codec, object]] = [
     (REQUESTS, Begin("format = 2\n", "ä/b.toml", "", True)),
@@ -148,15 +148,15 @@ MESSAGES: list[tuple[Codec, object]] = [
     *((REPORTS, Inspected(3, *each)) for each in ((None, None), (NORMALIZED, None), (None, SEEN))),
     *((REPORTS, each) for each in (UnusedChanged({"l2": "so"}), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
     *((REPORTS, each) for each in (Exported(7, "x", b"\x00\xff", 3, 1), ExportFailed(7, "no"), PresetMade(8, "text", 3))),
-    (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), None, (), look=True)),
+    (REPORTS, Evaluated(7, 1, Score.of(0.5, 0.1), None, (), look=True)),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]), np.array([NAN]), np.array([1.0]))),
     (REPORTS, EpochsEnded(7, 2, np.array([0.5, NAN]))),
-    (REPORTS, Evaluated(7, 1, Score(0.5, NAN), None, (LAYER, LAYER))),
-    (REPORTS, Evaluated(7, 1, Score(0.5, 0.1), Score(np.inf, 0.1), ())),
+    (REPORTS, Evaluated(7, 1, Score.of(0.5, NAN), None, (LAYER, LAYER))),
+    (REPORTS, Evaluated(7, 1, Score.of(0.5, 0.1), Score.of(np.inf, 0.1), ())),
     (REPORTS, HyperparameterChanged(7, "keep_prob", (0.5,), (1.0,), "not used", 3, True)),
     (REPORTS, CommandRejected(7, "x", 2, "no")),
     (REPORTS, Diverged(7, "the cost is nan", (1, 2, 3), 6)),
-    (REPORTS, Finished(7, 1, Score(0.5, 0.1), None, Score(0.5, 0.1))),
+    (REPORTS, Finished(7, 1, Score.of(0.5, 0.1), None, Score.of(0.5, 0.1))),
     *((REPORTS, each) for each in (Paused(7), Resumed(7), Saved("s", 7), SaveFailed("s", "full"))),
     *((REPORTS, each) for each in (Refused("a\nb", True), Crashed("/tmp/x", "KeyError"))),
 ]  # fmt: skip
@@ -195,7 +195,7 @@ def test_the_types_of_values_and_arrays_are_kept():
     live = REPORTS.decode(unframed(REPORTS.encode(arrived))).hyperparameters
     assert live == LIVE
     assert [type(getattr(live, each.name)) for each in fields(LIVE)] == [type(getattr(LIVE, each.name)) for each in fields(LIVE)]
-    layer = REPORTS.decode(unframed(REPORTS.encode(Evaluated(1, 1, Score(0.5, 0.5), None, (LAYER,))))).layers[0]
+    layer = REPORTS.decode(unframed(REPORTS.encode(Evaluated(1, 1, Score.of(0.5, 0.5), None, (LAYER,))))).layers[0]
     assert layer.z.counts.dtype == np.int64
     assert layer.batchnorm.gamma.dtype == np.float32
 

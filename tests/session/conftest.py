@@ -38,7 +38,7 @@ def session(preset: Preset) -> Session:
                 stops=(Stop(180, 4, "cost is not a number", (3, 1, 4)),),
                 step=200,
                 best=Best(160, 0.25),
-                result=Result(200, 3, Score(0.1, 0.02), Score(float("inf"), 0.5), None),
+                result=Result(200, 3, Score.of(0.1, 0.02), Score.of(float("inf"), 0.5), None),
             ),
         ),
         environment=Environment(

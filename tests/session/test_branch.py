@@ -33,11 +33,11 @@ from workbench.session.branch import Best, Branch, Edit, Note, Result, Stop
 from workbench.session.preset import Preset
 from workbench.session.session import Session
 
-SCORE = Score(0.5, 0.1)
+SCORE = Score.of(0.5, 0.1)
 
 
 def evaluated(step: int, dev: float | None, look: bool = False) -> Evaluated:
-    return Evaluated(step, 1, SCORE, None if dev is None else Score(dev, 0.2), (), look)
+    return Evaluated(step, 1, SCORE, None if dev is None else Score.of(dev, 0.2), (), look)
 
 
 def folded(*events: object, start: Branch | None = None) -> Branch:
@@ -94,7 +94,7 @@ def test_early_stopping_says_for_people_why_it_stopped():
 
 def test_the_best_is_the_first_of_the_least_and_never_nan():
     branch = folded(*(evaluated(step, dev) for step, dev in ((1, math.nan), (2, 0.5), (3, 0.5), (4, None), (5, math.inf))))
-    assert (branch.best, branch.result) == (Best(2, 0.5), Result(5, 1, SCORE, Score(math.inf, 0.2)))
+    assert (branch.best, branch.result) == (Best(2, 0.5), Result(5, 1, SCORE, Score.of(math.inf, 0.2)))
     assert folded(evaluated(9, 0.4), start=branch).best == Best(9, 0.4)
     assert folded(evaluated(1, math.inf)).best is None
 
@@ -108,8 +108,8 @@ def test_a_look_at_where_the_run_was_put_does_not_count():
 
 
 def test_the_end_has_all_three_scores_and_does_not_count_for_the_best():
-    branch = folded(evaluated(3, 0.5), Finished(4, 2, SCORE, Score(0.1, 0.1), SCORE))
-    assert (branch.best, branch.result) == (Best(3, 0.5), Result(4, 2, SCORE, Score(0.1, 0.1), SCORE))
+    branch = folded(evaluated(3, 0.5), Finished(4, 2, SCORE, Score.of(0.1, 0.1), SCORE))
+    assert (branch.best, branch.result) == (Best(3, 0.5), Result(4, 2, SCORE, Score.of(0.1, 0.1), SCORE))
 
 
 def test_a_note_takes_the_place_of_another_on_its_step_and_an_empty_one_takes_it_away():

@@ -100,7 +100,7 @@ def test_any_text_and_number_comes_back_exactly(
                 stops=(Stop(step, 1, reason, (seed, 0, 1), passed=bool(step % 2)),),
                 step=step,
                 best=Best(step, error),
-                result=Result(step, 1, Score(cost, error)),
+                result=Result(step, 1, Score.of(cost, error)),
             ),
         ),
         current=f"b{reason}"[:60],

@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def later(session: Session) -> Session:
-    return session.with_branch(step=400, result=Result(400, 5, Score(0.05, 0.01)))
+    return session.with_branch(step=400, result=Result(400, 5, Score.of(0.05, 0.01)))
 
 
 def with_edit(session: Session, edit: Edit) -> Session:

@@ -141,7 +141,7 @@ BRANCH = Branch(
     marks=tuple(Mark(step, f"{step:064x}") for step in (0, 5, 6, 12)),
     step=12,
     best=Best(7, 0.5),
-    result=Result(10, 2, Score(0.1, 0.2)),
+    result=Result(10, 2, Score.of(0.1, 0.2)),
     checkpoint="x.safetensors",
     note="n",
 )  # fmt: skip

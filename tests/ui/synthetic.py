@@ -91,8 +91,8 @@ def layer(number: int, last: int, step: int, batch_norm: bool) -> LayerStatistic
 def evaluated(step: int, hidden: int = 2, batch_norm: bool = True, dev: bool = True, look: bool = False) -> Evaluated:
     cost = cost_at(step)
     return Evaluated(
-        step=step, epoch=max(1, step // STEPS_PER_EPOCH), train=Score(cost, 0.7 * math.exp(-step / 90)),
-        dev=Score(cost + 0.12, 0.7 * math.exp(-step / 90) + 0.025) if dev else None,
+        step=step, epoch=max(1, step // STEPS_PER_EPOCH), train=Score.of(cost, 0.7 * math.exp(-step / 90)),
+        dev=Score.of(cost + 0.12, 0.7 * math.exp(-step / 90) + 0.025) if dev else None,
         layers=tuple(layer(l, hidden + 1, step, batch_norm) for l in range(1, hidden + 2)), look=look,
     )  # fmt: skip
 

@@ -181,7 +181,7 @@ async def shown(pilot: Pilot[Any], what: Callable[[Monitor], None]) -> str:
 
 @pytest.mark.usefixtures("changed")
 async def test_the_advice_names_the_keys_that_count(presets: Path, sessions: Path):
-    score = Score(0.05, 0.01)
+    score = Score.of(0.05, 0.01)
 
     def finished(monitor: Monitor) -> None:
         monitor.record(Finished(400, 20, score, score, score), 2.0)

@@ -49,7 +49,7 @@ def forked(costs: np.ndarray, penalty: float = 0.0, dev: float = 0.5) -> Fork:
     fork, n = Fork(()), len(costs)
     fork.record(StepsTaken(n, 1, 1.0, costs + penalty, np.ones(n), np.ones(n), np.full(n, penalty), np.zeros(n)))
     fork.state = "training"
-    fork.record(Finished(n, 1, Score(1.0, 0.1), Score(dev + penalty, 0.1, penalty), None))
+    fork.record(Finished(n, 1, Score.of(1.0, 0.1), Score.of(dev, 0.1, penalty), None))
     return fork
 
 

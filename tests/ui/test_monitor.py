@@ -23,7 +23,7 @@ from workbench.ui.state.quantities import Frame, _smoothed
 from workbench.ui.state.timeline import Made
 from workbench.ui.state.wording import shown
 
-FINISHED = Finished(400, 20, Score(0.1, 0.0), None, None)
+FINISHED = Finished(400, 20, Score.of(0.1, 0.0), None, None)
 
 
 def after(*reports: Report) -> Monitor:

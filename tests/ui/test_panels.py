@@ -474,7 +474,7 @@ async def test_the_status_before_a_speed_is_known():
 
 
 async def test_the_status_of_the_ends_of_a_run():
-    score = Score(0.1, 0.0)
+    score = Score.of(0.1, 0.0)
     told: list[tuple[list[Report], str]] = [
         ([Paused(400)], "‖ paused"),
         ([Paused(400), Resumed(400)], "● training"),
@@ -494,7 +494,7 @@ async def test_the_status_of_the_ends_of_a_run():
 
 async def test_at_the_end_the_errors_are_those_of_the_end():
     monitor = trained(20)
-    monitor.record(Finished(35, 2, Score(0.1, 0.125), Score(0.2, 0.25), None), 2.0)
+    monitor.record(Finished(35, 2, Score.of(0.1, 0.125), Score.of(0.2, 0.25), None), 2.0)
     assert "error 12.5% dev 25.0%" in await status(monitor)
 
 
@@ -516,7 +516,7 @@ async def test_no_dev_set_no_dev_error():
 
 async def test_errors_that_are_not_finite_are_said_as_they_are():
     monitor = trained(40)
-    monitor.record(Evaluated(40, 2, Score(math.nan, math.nan), None, ()), 1.0)
+    monitor.record(Evaluated(40, 2, Score.of(math.nan, math.nan), None, ()), 1.0)
     assert "nan" in await status(monitor)
 
 

@@ -91,6 +91,6 @@ def test_diverged(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 
 def test_finished_and_zoomed(snap_compare: Compare) -> None:
-    score = Score(0.05, 0.01)
+    score = Score.of(0.05, 0.01)
     reports = (Finished(400, 20, score, score, score), Paused(400))
     assert snap_compare(fed(), terminal_size=(120, 40), run_before=after("tab", "z", reports=reports))

@@ -37,9 +37,7 @@ def score(network: Network, task: str, part: Dataset, penalty: float) -> Score:
         Z = network.infer(X)
         cost += loss.forward(Z, Y) * len(X)
         mistakes += float(loss.mistakes(Z, Y).sum())
-    data_cost = cost / part.examples
-    # Told by itself: what is left of the sum without the penalty differs in the last digits, and no such digit makes a best.
-    return Score(data_cost + penalty, loss.error(mistakes / part.examples), penalty, data_cost)
+    return Score.of(cost / part.examples, loss.error(mistakes / part.examples), penalty)
 
 
 def chance_level(task: Task, part: Dataset, loss: Loss) -> float:

@@ -6,8 +6,7 @@ and loads no NumPy.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from workbench.arrays import Floats, Ints, Vector
 
@@ -19,19 +18,22 @@ class Score:
     Attributes:
         cost: J, the mean loss plus the penalty.
         error: share of wrong examples; the root mean squared error for a regression.
-        penalty: (λ/2)·Σ‖W‖² + λ₁·Σ|W|; NaN where it is not known.
-        data_cost: the mean loss alone: what may be compared across values of λ and λ₁. Whoever does not give it gets the cost
-            less the penalty, which is the same but for rounding.
+        penalty: (λ/2)·Σ‖W‖² + λ₁·Σ|W|.
+        data_cost: the mean loss alone: what may be compared across values of λ and λ₁. It is kept, because what is left of the
+            sum without the penalty differs in the last digits, and no such digit may make a best.
+
+    Penalty and data cost are NaN where only their sum is known: earlier workbenches did not tell them apart.
     """
 
     cost: float
     error: float
-    penalty: float = 0.0
-    data_cost: float = field(default=math.nan, compare=False)
+    penalty: float
+    data_cost: float
 
-    def __post_init__(self) -> None:
-        if math.isnan(self.data_cost):
-            object.__setattr__(self, "data_cost", self.cost - self.penalty)
+    @classmethod
+    def of(cls, data_cost: float, error: float, penalty: float = 0.0) -> Score:
+        """The score of a mean loss and a penalty: their sum is J."""
+        return cls(data_cost + penalty, error, penalty, data_cost)
 
     @property
     def cost_text(self) -> str:

@@ -329,7 +329,7 @@ def _result(reader: Reader) -> Result | None:
     inner.only(("step", "epoch", "train", "dev", "test"))
     if "train" not in inner.table:
         inner.wrong("train", f"missing: expected a table, [{inner.key('train')}]")
-    train = _score(inner, "train") or Score(0.0, 0.0)
+    train = _score(inner, "train") or Score.of(0.0, 0.0)
     return Result(
         _steps(inner, "step"),
         _steps(inner, "epoch"),
