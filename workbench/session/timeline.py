@@ -72,25 +72,25 @@ def shared_steps(one: Branch, other: Branch) -> int:
 
 
 def hyperparameters_at(preset: Preset, branch: Branch, place: Place) -> Hyperparameters:
-    """What is in force at a place: the preset's, its plan up to there, and the edits taken; of one step, the plan comes first."""
-    changes = [(each.step, 0, each.name, each.value) for each in preset.plan if each.step <= place.step]
-    changes += [(each.step, 1, each.name, each.new) for each in branch.edits[: place.edits]]
+    """What is in force at a place: the preset's, its plan up to there, and the edits taken."""
     training = preset.training
-    for _, _, name, value in sorted(changes, key=lambda change: change[:2]):
+    for _, name, value in _changes(preset, branch, place):
         training = assign(training, name, value)
     return training
 
 
 def batch_sizes(preset: Preset, branch: Branch, place: Place) -> list[tuple[int, int]]:
     """The batch sizes up to a place, each with the step after which it came into force."""
-    steps = {0, *(each.step for each in preset.plan if each.name == "batch_size" and each.step <= place.step)}
-    steps |= {each.step for each in branch.edits[: place.edits] if each.name == "batch_size"}
-    return [(step, hyperparameters_at(preset, branch, _within(branch, step, place)).batch_size) for step in sorted(steps)]
+    sizes = {0: preset.training.batch_size}
+    sizes |= {step: value for step, name, value in _changes(preset, branch, place) if name == "batch_size"}
+    return list(sizes.items())
 
 
-def _within(branch: Branch, step: int, place: Place) -> Place:
-    """After `step` with all edits made there, as far as they lie before `place`."""
-    return Place(step, min(place_after(branch, step).edits, place.edits))
+def _changes(preset: Preset, branch: Branch, place: Place) -> list[tuple[int, str, Any]]:
+    """What the plan and the edits changed up to a place, in order; of one step, the plan comes first."""
+    changes = [(each.step, each.name, each.value) for each in preset.plan if each.step <= place.step]
+    changes += [(each.step, each.name, each.new) for each in branch.edits[: place.edits]]
+    return sorted(changes, key=lambda change: change[0])
 
 
 def is_place(branch: Branch, place: Place) -> bool:
