@@ -12,9 +12,10 @@ from workbench.engine.commands import scripted
 from workbench.engine.trainer import Until
 from workbench.files.errors import CheckpointError
 from workbench.run.run import Run
+from workbench.session.checkpoint import write_checkpoint
 from workbench.session.preset import Preset
 from workbench.session.session import Session
-from workbench.session.store import read_session
+from workbench.session.store import TRAINED_FROM, load_session, read_session
 
 
 @pytest.fixture
@@ -65,6 +66,16 @@ def test_what_was_changed_by_hand_is_named(saved: Path, pattern: str, by: str, n
     # It can be had again as the text says now.
     again = Run(read_session(saved), saved, rebuild=True)
     assert again.trainer.state.step == 30
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 200_000, '"seed"'], ids=["nothing", "list", "brackets", "text"])
+def test_a_checkpoint_that_does_not_say_what_it_was_trained_from_is_refused(saved: Path, text: str):
+    _, tensors, facts = load_session(saved)
+    other = saved.with_name("other.safetensors")
+    write_checkpoint(other, tensors, {**facts, TRAINED_FROM: text})
+    edited(saved, r'^checkpoint = ".*"$', f'checkpoint = "{other.name}"')
+    with pytest.raises(CheckpointError, match="not of this session: what it was trained from cannot be read"):
+        opened(saved)
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,13 @@ def digest(text: str) -> str:
 
 def difference(then: str, now: str) -> str:
     """The first thing in which two origins differ, for people; empty where they are the same. Raises `ValueError`."""
-    was, told = json.loads(then), json.loads(now)
+    try:
+        was = json.loads(then)
+    except (ValueError, RecursionError):  # no JSON, or thousands of brackets
+        was = None
     if not isinstance(was, dict):
-        raise ValueError("no origin")
+        raise ValueError("what it was trained from cannot be read")
+    told = json.loads(now)
     for name in dict.fromkeys((*told, *was)):
         if was.get(name) != told.get(name):
             return f"{name} was {_shown(was.get(name))}, and is {_shown(told.get(name))} in the session"
