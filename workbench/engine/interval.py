@@ -8,8 +8,6 @@ import numpy as np
 
 from workbench.arrays import Floats
 
-SURE = 0.95
-"""How often an interval is to hold the mean that it is about."""
 MOST_DEPENDENT = 0.985
 """The greatest correlation of neighbours that is reckoned with: above it a mean over these steps says next to nothing."""
 FEWEST = 20

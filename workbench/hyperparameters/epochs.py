@@ -1,4 +1,4 @@
-"""How steps make epochs: arithmetic on batch sizes, the same for what takes the mini-batches and for what reckons with them."""
+"""How steps make epochs: arithmetic on batch sizes, for whoever reckons with mini-batches and takes none."""
 
 from __future__ import annotations
 
