@@ -87,9 +87,11 @@ def train(run: Run, edits: list[TimedEdit], until: Until, autosave: Autosave, as
         try:
             ended = _drive(run, interruption.source(scripted(edits)), until, as_json, autosave, interruption.saving)
         except (Interrupted, OSError) as error:  # the output may be gone; what comes of saving is told to the listener
-            if interruption.number:  # and then the output may be gone as well
-                return _end_early(run, "interrupted", 128 + interruption.number, autosave)
-            _end_early(run, "nobody reads the output; ended" if isinstance(error, BrokenPipeError) else "ended", 1, autosave)
+            with interruption.saving:
+                if interruption.number:  # and then the output may be gone as well
+                    return _end_early(run, "interrupted", 128 + interruption.number, autosave)
+                why = "nobody reads the output; ended" if isinstance(error, BrokenPipeError) else "ended"
+                _end_early(run, why, 1, autosave)
             raise
         except MemoryError:
             complain(clean(f"there is not enough memory for the next step{_kept(autosave)}", 700))
