@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.printed import SMALL, Command, errors_of, json_of
-from workbench.commands import headless
+from workbench.commands import headless, progress
 from workbench.engine.trainer import Until
 from workbench.files.lock import SessionLock
 from workbench.run.autosave import Autosave
@@ -189,7 +189,7 @@ def test_interrupted_it_ends_between_two_steps_and_saves(tmp_path: Path, number:
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stdout is not None
-    assert "l2: 0.0 → 0.1" in process.stdout.readline()
+    assert any("l2: 0.0 → 0.1" in line for line in process.stdout)
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == status
@@ -200,6 +200,16 @@ def test_interrupted_it_ends_between_two_steps_and_saves(tmp_path: Path, number:
         session, _, _ = load_session(tmp_path / "s.toml")
         assert session.step == int(match[1].replace(",", ""))
         assert all(each.identical for each in replay(session))
+
+
+def test_only_while_a_session_is_opened_it_is_told_what_is_trained_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(progress, "FIRST_SECONDS", 0.0)
+    with progress.Again() as again:
+        again(1, 9)
+    again(2, 9)  # as where the run has diverged, and goes back to a place between two copies
+    assert capsys.readouterr().err == "workbench: trained again: step 1 of 9\n"
 
 
 def test_a_session_without_its_checkpoint_is_said_in_one_line(workbench: Command, saved: Path):

@@ -23,25 +23,27 @@ FIRST_SECONDS, LAST_SECONDS = 2.0, 60.0
 class Again:
     """Says on standard error how far a run is that is trained again, where that takes long.
 
-    In a terminal that is one line, which goes again; anywhere else lines, in between which more and more time passes.
+    In a terminal that is one line, which goes again; anywhere else lines, in between which more and more time passes. Once it
+    is left it says nothing: a run that goes back because it diverged has other things on the screen.
     """
 
     def __init__(self) -> None:
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._wait = FIRST_SECONDS
         self._due = every(self._wait)
-        self._said = False
+        self._said = self._left = False
 
     def __enter__(self) -> Again:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._left = True
         if self._said and self._terminal:
             rewrite(literal(""))
 
     def __call__(self, done: int, steps: int) -> None:
         """`done` of `steps` are trained again."""
-        if not self._due():
+        if self._left or not self._due():
             return
         self._said = True
         text = clean(f"trained again: step {done:,} of {steps:,}")
