@@ -119,7 +119,7 @@ def test_in_the_middle_of_what_takes_long_it_leaves_within_seconds_with_what_was
 
 
 @pytest.mark.usefixtures("small")
-def test_it_is_there_from_the_start_and_renewed(tmp_path: Path):
+def test_it_is_there_from_the_start(tmp_path: Path):
     with training(tmp_path, *HUGE, "--save", "s.toml"):
         until_there(tmp_path / "s.toml")
         session, tensors, _ = load_session(tmp_path / "s.toml")

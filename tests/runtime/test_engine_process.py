@@ -329,7 +329,7 @@ async def test_killed_it_says_so(begun: Begins):
 @pytest.mark.parametrize("paused", [True, False])
 async def test_told_to_end_by_the_system_it_saves_first(begun: Begins, tmp_path: Path, paused: bool):
     path = tmp_path / "auto.toml"
-    talk = await begun(paused=paused, autosave=path, epochs=LONG)
+    talk = await begun(paused=paused, autosave=path, autosave_seconds=1e9, epochs=LONG)
     if not paused:
         await talk.hear(StepsTaken)
     os.kill(talk.pid, signal.SIGTERM)

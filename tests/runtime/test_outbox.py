@@ -19,7 +19,7 @@ from workbench.protocol.wire import LENGTH, REPORTS, REQUESTS
 from workbench.runtime import outbox
 from workbench.runtime.__main__ import serve
 from workbench.runtime.outbox import Outbox
-from workbench.session.store import load_session
+from workbench.session.store import read_session
 from workbench.ui.state.monitor import Monitor
 
 SECONDS = 30.0
@@ -118,7 +118,7 @@ def test_a_client_who_did_not_read_for_a_while_then_has_all_curves(
     text = toml(epochs=1_000_000, evaluate_every=100_000)
     tell(Begin(text, "", str(path), paused=False, autosave_seconds=0.1))
     look = threading.Event()
-    while not path.exists() or load_session(path)[0].step < 20_000:  # of 24 bytes each, more than the pipe and the box hold
+    while not path.exists() or read_session(path).step < 20_000:  # of 24 bytes each, more than the pipe and the box hold
         assert not look.wait(0.02)
     found, monitor = reports(from_engine), Monitor()
     heard: list[Report] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import pty
@@ -16,8 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workbench.files.errors import CheckpointError
-from workbench.session.store import list_sessions, load_session
+from workbench.session.store import list_sessions, load_session, read_session
 
 PATIENCE = 20.0
 LEAVE = 2.0
@@ -97,7 +95,7 @@ class Terminal:
     def until_saved(self, step: int) -> None:
         """Until the session was saved at that step or later."""
         deadline = time.monotonic() + PATIENCE
-        while not list_sessions(self.folder) or self.saved() < step:
+        while not list_sessions(self.folder) or self.last_saved() < step:
             assert time.monotonic() < deadline, "it trains no more"
             self.look_again()
 
@@ -135,12 +133,14 @@ class Terminal:
             self.read_all()
         return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
 
-    def saved(self) -> int:
-        """At which step the session was saved."""
+    def last_saved(self) -> int:
+        """At which step the session was saved last; it may be saved anew at any moment, so its checkpoint is not looked at."""
         (path,) = list_sessions(self.folder)
-        for _ in range(20):
-            with contextlib.suppress(CheckpointError):  # it was saved anew between two looks
-                return load_session(path)[0].step
+        return read_session(path).step
+
+    def saved(self) -> int:
+        """At which step the session was saved, with a checkpoint that is whole; for when nobody writes it any more."""
+        (path,) = list_sessions(self.folder)
         return load_session(path)[0].step
 
 

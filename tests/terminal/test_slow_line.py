@@ -47,8 +47,8 @@ def test_a_terminal_that_reads_nothing_holds_up_neither_training_nor_the_end(tra
     terminal.until_saved(1)
     terminal.type(b"e" + b"\x1b[B\x1b[A" * 100)  # each of these would be drawn
     terminal.until_full()
-    terminal.until_saved(terminal.saved() + MORE_THAN_PIPES_HOLD)
-    before = terminal.saved()
+    terminal.until_saved(terminal.last_saved() + MORE_THAN_PIPES_HOLD)
+    before = terminal.last_saved()
     if number:
         os.kill(terminal.pid, number)
     else:
@@ -69,7 +69,7 @@ def test_while_the_app_stands_still_the_engine_trains_on_and_then_the_app_catche
     terminal.until_saved(1)
     os.kill(terminal.pid, signal.SIGSTOP)
     terminal.until_stopped()
-    terminal.until_saved(terminal.saved() + MORE_THAN_PIPES_HOLD)
+    terminal.until_saved(terminal.last_saved() + MORE_THAN_PIPES_HOLD)
     os.kill(terminal.pid, signal.SIGCONT)
     terminal.output = b""
     terminal.until_trained()
