@@ -54,8 +54,12 @@ class Terminal:
 
     def until_trained(self) -> None:
         """Until the status line counts steps."""
+        self.until_drawn(rb" step [1-9]")
+
+    def until_drawn(self, pattern: bytes) -> None:
+        """Until something that matches was written to the terminal."""
         deadline = time.monotonic() + PATIENCE
-        while not re.search(rb" step [1-9]", self.output):
+        while not re.search(pattern, self.output):
             assert time.monotonic() < deadline, self.output[-2000:]
             self.read(0.1)
 

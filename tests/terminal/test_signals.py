@@ -63,9 +63,11 @@ def test_ctrl_c_does_not_end_it_and_q_does(tmp_path: Path):
     terminal = Terminal(tmp_path)
     terminal.until_trained()
     engine = terminal.engine()
-    os.write(terminal.master, b"\x03")
-    os.write(terminal.master, b"q")
-    status, _ = terminal.ended(reading=True)
+    terminal.type(b"\x03")
+    terminal.type(b"?")
+    terminal.until_drawn(b"Keys there")
+    terminal.type(b"q")  # closes the help
+    status, _ = terminal.ended(reading=True, typing=b"q")
     assert status == 0
     assert_ends(engine)
     terminal.close()
