@@ -12,6 +12,7 @@ import pytest
 from aftermath import go, hashes, litter, load_all, new_session, two_branches
 
 from workbench.files.errors import CheckpointError, InputError
+from workbench.run.environment import ARITHMETIC
 from workbench.run.run import CannotFollow, Run
 from workbench.session.format import session_to_toml
 from workbench.session.preset import parse_preset
@@ -179,6 +180,23 @@ def test_it_can_be_trained_again_to_the_recorded_hash(tmp_path: Path, harm: Call
         run.switch(name)
         assert (run.place.step, run.trainer.state.digest()) == recorded[name]
         assert not run.remark
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "who"),
+    [
+        (ARITHMETIC, "something on this machine computes otherwise"),
+        (1, "an earlier workbench, which began this run, computed otherwise"),
+    ],
+)
+def test_trained_again_to_another_state_it_says_who_computes_otherwise(tmp_path: Path, arithmetic: int, who: str) -> None:
+    path = tmp_path / "small-1.toml"
+    session = two_branches().save(path)
+    _, recorded = hashes(session)[session.current]
+    text = path.read_text().replace(recorded, "0" * 64)
+    path.write_text(text.replace(f"\narithmetic = {ARITHMETIC}\n", f"\narithmetic = {arithmetic}\n"))
+    run = Run(read_session(path), path, rebuild=True)
+    assert run.remark == f"the state is not the one that was recorded: {who}"
 
 
 def test_of_a_branch_one_does_not_stand_on_it_is_no_trouble(tmp_path: Path) -> None:

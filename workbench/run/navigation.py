@@ -9,6 +9,7 @@ from workbench.engine.commands import PassGuard
 from workbench.engine.events import EpochEnded, Evaluated, StepTaken
 from workbench.engine.history import History, columns
 from workbench.engine.trainer import Trainer
+from workbench.run.environment import ARITHMETIC
 from workbench.run.retrace import retrace
 from workbench.run.snapshots import Kind
 from workbench.run.tree import Tree
@@ -146,4 +147,7 @@ class Navigation:
             history.record(columns(pending, trainer.state.batches.progress))
         recorded = {mark.step: mark.hash for mark in branch.marks}
         if recorded.get(branch.step, trainer.state.digest()) != trainer.state.digest():
-            self.remark = "the state is not the one that was recorded: something on this machine computes otherwise"
+            environment = self._tree.written.environment
+            earlier = environment is not None and environment.arithmetic != ARITHMETIC
+            who = "an earlier workbench, which began this run, computed" if earlier else "something on this machine computes"
+            self.remark = f"the state is not the one that was recorded: {who} otherwise"
