@@ -27,6 +27,7 @@ MAX_NAME = 255
 MAX_NOTE = 4000
 MAX_BRANCH_NAME = 60
 MAX_ROWS = 1_000_000
+MOST_EDITS = 1_000_000
 MOST_THREADS = 65_536
 # Longer names are none of the table's; a layer of thousands of digits is no number to Python.
 _NAME = re.compile(r"[^\x00-\x1f]{1,60}")
@@ -253,7 +254,7 @@ def _edit(reader: Reader) -> Edit:
     step = _steps(reader, "step")
     name = reader.matching("name", _NAME, "the name of a hyperparameter")
     note = reader.text("note", MAX_NOTE, "")
-    undoes = reader.integer("undoes", 0, MAX_ROWS) if "undoes" in reader.table else 0
+    undoes = reader.integer("undoes", 0, MOST_EDITS) if "undoes" in reader.table else 0
     spec = live(reader, "name", name) if name else None
     if spec is None:
         return Edit(step, name, 0, 0, note, undoes)
@@ -285,7 +286,7 @@ def _stop(reader: Reader) -> Stop:
         passed = False
     return Stop(
         _steps(reader, "step"),
-        reader.integer("edits", 0, MAX_ROWS),
+        reader.integer("edits", 0, MOST_EDITS),
         reader.text("reason", MAX_NOTE),
         tuple(rows),
         passed,
