@@ -56,7 +56,8 @@ class Interruption:
             signal.signal(number, before[number])
 
         reading, writing = os.pipe()
-        os.set_blocking(writing, False)
+        if sys.platform != "win32":  # where Python 3.11 cannot, and need not
+            os.set_blocking(writing, False)
         before: dict[int, Any] = {number: signal.signal(number, tell) for number in numbers}
         former = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         watch = threading.Thread(target=self._watch, args=(reading, {int(number) for number in numbers}), daemon=True)
