@@ -147,6 +147,7 @@ def test_cost_and_error_on_train_dev_and_test(task: str):
         assert each.dev is not None
         same((each.train.cost, each.train.error), score(task, step, run.splits.train))
         same((each.dev.cost, each.dev.error), score(task, step, run.splits.dev))
+        same(each.dev.data_cost, score(task, step, run.splits.dev, with_penalty=False)[0])
     end = run.finished
     assert end.test is not None
     same((end.test.cost, end.test.error), score(task, STEPS, run.splits.test))
