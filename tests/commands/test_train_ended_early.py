@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from tests.commands.printed import Command, errors_of
-from workbench.commands import headless, interruption
+from workbench.commands import headless, interruption, progress
 from workbench.engine.commands import no_commands
 from workbench.engine.trainer import Until
+from workbench.files.text import SafeText
+from workbench.run.autosave import Autosave
 from workbench.run.replay import replay
 from workbench.run.run import Run
 from workbench.session.preset import Preset
@@ -86,6 +89,35 @@ def test_where_the_output_cannot_be_written_it_saves_and_says_why(tmp_path: Path
     assert match
     assert why == "workbench: cannot go on: No space left on device"
     assert load_session(tmp_path / "s.toml")[0].step == int(match[1].replace(",", ""))
+
+
+def test_the_save_of_a_run_whose_output_is_gone_is_let_come_to_its_end(
+    make_preset: Callable[..., Preset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """However long it takes after a signal that came with it, as with the hang-up of a terminal."""
+    seen: list[bool] = []
+
+    class Watched(interruption.Interruption):
+        def __init__(self, words: Callable[[], SafeText]) -> None:
+            super().__init__(words)
+            self.saving = saving
+
+    class Keeping(Autosave):
+        def save(self, path: str | os.PathLike[str], scored: bool = True) -> bool:
+            seen.append(saving.locked())
+            return super().save(path, scored)
+
+    def nobody_reads(text: SafeText) -> None:
+        raise BrokenPipeError
+
+    saving = threading.Lock()
+    monkeypatch.setattr(headless, "Interruption", Watched)
+    monkeypatch.setattr(progress, "say", nobody_reads)
+    run, path = Run(Session(preset=make_preset(), seed=1)), tmp_path / "s.toml"
+    with pytest.raises(BrokenPipeError):
+        headless.train(run, [(3, "l2", 0.1)], Until(steps=9), Keeping(path, 1e9, headless._Failures()), as_json=False)
+    assert seen == [True]
+    assert load_session(path)[0].step == 3
 
 
 @pytest.mark.usefixtures("small")
