@@ -64,10 +64,10 @@ def test_ctrl_c_does_not_end_it_and_q_does(tmp_path: Path):
     terminal.until_trained()
     engine = terminal.engine()
     terminal.type(b"\x03")
-    terminal.type(b"?")
-    terminal.until_drawn(b"Keys there")
-    terminal.type(b"q")  # closes the help
-    status, _ = terminal.ended(reading=True, typing=b"q")
+    terminal.type(b" ")
+    terminal.until_drawn("‖ paused".encode())
+    terminal.type(b"q")
+    status, _ = terminal.ended(reading=True)
     assert status == 0
     assert_ends(engine)
     terminal.close()
