@@ -24,8 +24,10 @@ ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=60)
 @settings(derandomize=True, deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
 def test_a_text_is_safe_whatever_it_is_made_of(one: str, other: str):
+    overwritten = Text("-" * len(other))
+    overwritten.overwrite(dict(enumerate(other)))
     texts = (
-        Text(one, "bold"), Text().append(other, "red"), Text.assemble(one, (other, "dim"), RichText(one)),
+        overwritten, Text(one, "bold"), Text().append(other, "red"), Text.assemble(one, (other, "dim"), RichText(one)),
         Text().append(RichText(one)), Text(one).append_text(RichText(other)), Text(one).copy(), *Text(one).lines(),
     )  # fmt: skip
     for text in texts:
@@ -38,10 +40,10 @@ def test_a_text_is_what_rich_makes_of_it_where_there_is_nothing_to_escape():
     theirs = RichText("a[b]\n", "bold", no_wrap=True).append("日本 👩\u200d🔬", "red")
     assert (mine.plain, mine.spans, mine.style, mine.no_wrap) == (theirs.plain, theirs.spans, theirs.style, theirs.no_wrap)
     assert mine.copy() == mine
-    mine.overwrite(1, "x")
-    assert mine.plain == "axb]\n日本 👩\u200d🔬"
+    mine.overwrite({1: "x", 3: "y"})
+    assert mine.plain == "axby\n日本 👩\u200d🔬"
     assert mine.spans == theirs.spans
-    assert [line.plain for line in mine.lines()] == ["axb]", "日本 👩\u200d🔬"]
+    assert [line.plain for line in mine.lines()] == ["axby", "日本 👩\u200d🔬"]
 
 
 class Doors(Vertical):

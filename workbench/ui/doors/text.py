@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from rich.console import JustifyMethod, OverflowMethod
@@ -56,10 +57,12 @@ class Text(RichText):
         """Line by line."""
         return [type(self)().append_text(line) for line in self.split("\n")]
 
-    def overwrite(self, place: int, character: str) -> None:
-        """Another character at a place, in the same style."""
-        plain = self.plain
-        self.plain = plain[:place] + clean(character)[:1] + plain[place + 1 :]
+    def overwrite(self, characters: Mapping[int, str]) -> None:
+        """Other characters at these places, in the same style."""
+        plain = list(self.plain)
+        for place, character in characters.items():
+            plain[place] = clean(character)[:1]
+        self.plain = "".join(plain)
 
 
 def _safe(text: str) -> str:

@@ -134,9 +134,12 @@ def _boundary(panel: ModelPanel, monitor: Monitor, seen: Predictions) -> Text:
             cells[min(int((1 - y) * lines), lines - 1)][min(int(x * columns), columns - 1)] = MARKERS[label % len(MARKERS)]
         return Text("\n".join("".join(row) for row in cells), no_wrap=True)
     text = half_blocks(_plane(panel, scaled(found.classes, 2 * lines, columns), scaled(found.confidence, 2 * lines, columns)))
+    points: dict[int, str] = {}
     for (x, y), label in zip(places.tolist(), found.labels.tolist(), strict=True):
         at = min(int((1 - y) * lines), lines - 1) * (columns + 1) + min(int(x * columns), columns - 1)
-        text.overwrite(at, MARKERS[label % len(MARKERS)])
+        points[at] = MARKERS[label % len(MARKERS)]
+    text.overwrite(points)
+    for at in points:
         text.stylize(f"bold {'white' if panel.dark else 'black'}", at, at + 1)
     return text
 
