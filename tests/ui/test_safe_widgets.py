@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from driving import Bench, seen, settle
+from collections.abc import Iterable
+
+from driving import Bench, press, seen, settle, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text as RichText
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.containers import Vertical
+from textual.screen import Screen
 
 from tests.hostile import ALL, PIECES, obeyed
 from workbench.files.text import clean
 from workbench.ui.doors.border import set_subtitle, set_title
 from workbench.ui.doors.input import Input
-from workbench.ui.doors.options import Option, OptionList
+from workbench.ui.doors.options import Option, OptionList, palette_entry
 from workbench.ui.doors.table import DataTable
 from workbench.ui.doors.text import Static, Text
 from workbench.ui.doors.tree import Tree, grow
@@ -76,3 +79,23 @@ async def test_every_kind_of_widget_shows_it_escaped_and_reads_no_markup():
         assert obeyed(screen) == set()
         for text in ("─ [/]x ─", "[bold]b[/bold] [@click=app.bell]c[/] [red", r"\x1b[2J\x1b[3;77r", r"\u202eesrever"):
             assert text in screen
+
+
+MARKUP = ("[/]x", PIECES[5], "[B] [ b] [$b]")
+
+
+class Commands(App[None]):
+    """A command palette with hostile entries."""
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        for each in MARKUP:
+            yield palette_entry(clean(f"title {each}"), clean(f"about {each}"), self.bell)
+
+
+async def test_the_palette_reads_no_markup_whether_it_is_searched_or_not():
+    app = Commands()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "ctrl+p")
+        for typed in ("", "title"):
+            await press(pilot, *typed)
+            await until(pilot, lambda: all(f"{kind} {each}" in seen(app) for kind in ("title", "about") for each in MARKUP))

@@ -41,5 +41,5 @@ class OptionList(widgets.OptionList):
 
 
 def palette_entry(title: SafeText, about: SafeText, does: Callable[[], object]) -> SystemCommand:
-    """A line of the command palette."""
-    return SystemCommand(title, about, does)
+    """A line of the command palette, which reads markup: so every bracket is escaped."""
+    return SystemCommand(title.replace("[", r"\["), about.replace("[", r"\["), does)
