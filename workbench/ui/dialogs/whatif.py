@@ -54,6 +54,8 @@ class WhatIfScreen(ForkScreen):
         self._values = departure.hyperparameters()
         self._forks: list[Fork] = []
         self._repeats: list[list[Fork]] = []
+        self._settled: dict[tuple[int, int], Difference] = {}
+        """By fork and repeat, where it and the parent have ended: it is not reckoned again at each redraw."""
         self._baseline = 0
         self._steps = STEPS
         self._news = False
@@ -192,19 +194,21 @@ class WhatIfScreen(ForkScreen):
 
     def _difference(self, number: int) -> Difference:
         """Of a fork from the parent: of this run, or, where there are several, of the repeats that both have ended."""
-        pairs = [(forks[number], forks[self._baseline]) for forks in self._repeats]
-        ended = [pair for pair in pairs if all(each.finished is not None for each in pair)]
+        for repeat, forks in enumerate(self._repeats):
+            fork, parent = forks[number], forks[self._baseline]
+            if (number, repeat) not in self._settled and fork.finished is not None and parent.finished is not None:
+                self._settled[number, repeat] = difference(fork, parent)
+        ended = [gap for (of, _), gap in self._settled.items() if of == number]
         if len(ended) < 2:
-            return difference(*pairs[0])
-        return over_repeats([difference(*pair) for pair in ended])
+            return difference(self._forks[number], self._forks[self._baseline])
+        return over_repeats(ended)
 
     def _row(self, number: int, fork: Fork) -> list[Text]:
         changes = self._differing(fork.changes)
         what = ", ".join(f"{symbol(each.name)} {shown(each.value)}" for each in changes) or "as it is (the parent)"
         done = len(fork.cost)
         state = f"{fork.state} {done:,}/{self._steps:,}" if fork.state == "training" else fork.state
-        gap = self._difference(number)
-        own = number != self._baseline
+        gap = self._difference(number) if number != self._baseline else None
         if len(self._repeats) > 1 and fork.state == "done":
             state = f"done, repeat {self._done(number)}/{len(self._repeats)}"
         dev = fork.finished.dev.data_cost if fork.finished is not None and fork.finished.dev is not None else math.nan
@@ -214,9 +218,9 @@ class WhatIfScreen(ForkScreen):
             Text(what),
             Text(clean(f"{state}: {fork.reason}" if fork.reason else state, 60)),
             Text(_figure(cost), justify="right"),
-            Text(_gap(gap.cost, gap.cost_half, gap.repeats) if own else "", justify="right"),
+            Text(_gap(gap.cost, gap.cost_half, gap.repeats) if gap else "", justify="right"),
             Text(_figure(dev), justify="right"),
-            Text(_gap(gap.dev, gap.dev_half, gap.repeats) if own else "", justify="right"),
+            Text(_gap(gap.dev, gap.dev_half, gap.repeats) if gap else "", justify="right"),
         )
         return list(cells)
 

@@ -121,8 +121,9 @@ class Difference:
 
 def difference(fork: Fork, parent: Fork) -> Difference:
     """How far a fork is from its parent, paired by mini-batch."""
-    both = min(len(fork.cost), len(parent.cost))
-    cost, half = of_series(fork.cost[both // 2 : both] - parent.cost[both // 2 : both])
+    own, parents = fork.cost, parent.cost
+    both = min(len(own), len(parents))
+    cost, half = of_series(own[both // 2 : both] - parents[both // 2 : both])
     ends = (fork.finished, parent.finished)
     devs = [end.dev.data_cost for end in ends if end is not None and end.dev is not None]
     return Difference(cost, half, devs[0] - devs[1] if len(devs) == 2 else math.nan)
@@ -136,5 +137,6 @@ def over_repeats(differences: Sequence[Difference]) -> Difference:
 
 def gap_curve(fork: Fork, parent: Fork, beta: float) -> NDArray[np.float64]:
     """The paired difference at each step, smoothed."""
-    both = min(len(fork.cost), len(parent.cost))
-    return smooth(fork.cost[:both] - parent.cost[:both], beta)[1]
+    own, parents = fork.cost, parent.cost
+    both = min(len(own), len(parents))
+    return smooth(own[:both] - parents[:both], beta)[1]
