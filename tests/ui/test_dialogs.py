@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from driving import CHARACTERS, NAMES, STYLES, press, press_at_once, resize, seen, settle, until
+from driving import STYLES, event_of, press, press_at_once, resize, seen, settle, until
 from synthetic import begun, hyperparameters, steps
-from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -237,7 +236,7 @@ async def test_keys_that_come_in_one_burst_are_all_taken_in_their_order(
     async with opened(kind(nowhere("as far as this"))) as (host, pilot):
         before = [line.value for line in host.screen.query(Input)]
         for key in (*["tab"] * tabs, *typed, "shift+tab", "home", "0", "delete", "enter"):
-            host.post_message(events.Key(NAMES.get(key, key), CHARACTERS.get(key, key if len(key) == 1 else None)))
+            host.post_message(event_of(key))
         await until(pilot, lambda: host.screen.query_one(f"#{field}", Input).value == "500", "typed")
         await until(pilot, lambda: "✗" in seen(host), "entered")
         changed = ["0" + value[1:] for value in before[tabs - 1 : tabs]]
