@@ -164,9 +164,10 @@ def _costs(name: str, monitor: Monitor, frame: Frame) -> Plot:
 
 def _penalized(monitor: Monitor, frame: Frame) -> bool:
     """Whether there is a penalty, now or in what is drawn: λ may have been edited to 0 since."""
+    if monitor.hyperparameters.l2 > 0 or monitor.hyperparameters.l1 > 0:
+        return True
     cost, data = (_curve(monitor, name, frame, frame.columns).mean for name in ("cost", "data_cost"))
-    then = len(cost) == len(data) and bool((cost != data).any())
-    return then or monitor.hyperparameters.l2 > 0 or monitor.hyperparameters.l1 > 0
+    return len(cost) == len(data) and bool((cost != data).any())
 
 
 def _test(monitor: Monitor, frame: Frame, name: str, scale: float) -> tuple[Line, ...]:
