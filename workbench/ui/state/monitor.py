@@ -117,7 +117,7 @@ class Monitor:
     redo_branch: str = ""
     """The branch that redo goes back to, if any."""
     curves: dict[str, dict[str, Series]] = field(default_factory=dict)
-    """Cost and dev cost of the other branches."""
+    """Costs and dev costs of the other branches, with penalties and without, by branch and name of the series."""
     travelling: Travelling | None = None
     cursor: int | None = None
     """The step at which all charts are read."""
@@ -155,7 +155,7 @@ class Monitor:
 
     @property
     def best(self) -> Best | None:
-        """The least dev cost on the current branch, and when it was."""
+        """The least dev data cost on the current branch, and when it was."""
         return self.branch.best
 
     @property
@@ -352,8 +352,7 @@ class Monitor:
         self.history.series.update((name, series.truncated(place.step)) for name, series in own.items())
         self.looked = deque((each for each in self.looked if each.step <= place.step), maxlen=LOOKS)
         self.batchnorm = self.predictions = None
-        if self.begun is not None:
-            self.clock.stand(place.passage)
+        self.clock.stand(place.passage)
         for sent in place.history:
             self.history.series[sent.name] = Series.from_tensor(sent.values)
         curve = self.history.series["learning_rate"].curve()
