@@ -33,7 +33,6 @@ HISTORY = 9
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 Columns = dict[str, Callable[[BatchNormStatistics], Numbers]]
 
-
 COLUMNS: Columns = {
     "unit": lambda norm: np.arange(len(norm.gamma), dtype=np.float64),
     "μ batch": lambda norm: norm.batch_mean,

@@ -53,7 +53,7 @@ class LibraryScreen(WorkbenchScreen):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Read the folders."""
+        """Say on the borders what is where."""
         entries = self.query_one(OptionList)
         set_title(entries, literal("Presets and sessions"))
         set_subtitle(entries, literal("Enter opens"))
