@@ -37,9 +37,14 @@ TEXTUAL: dict[str, set[str] | None] = {
     ),
 }  # fmt: skip
 LIBRARIES = ("rich", "textual", "textual_plotext", "plotext")
-RAW_CALLS = {"notify", "exit", "set_label", "replace_option_prompt", "from_markup", "from_ansi", "copy_to_clipboard"}
+RAW_CALLS = {
+    "notify", "exit", "set_label", "replace_option_prompt", "from_markup", "from_ansi", "copy_to_clipboard", "panic",
+    "with_tooltip", "add_columns", "append_tokens",
+}  # fmt: skip
 RAW_MAKERS = {"SystemCommand", "Segment", "Notification"}
-RAW_ATTRIBUTES = {"border_title", "border_subtitle", "tooltip", "title", "sub_title", "placeholder", "plain", "prompt", "label"}
+RAW_ATTRIBUTES = {
+    "border_title", "border_subtitle", "tooltip", "title", "sub_title", "placeholder", "plain", "prompt", "label", "content",
+}  # fmt: skip
 RAW_CONSTANTS = {"BORDER_TITLE", "BORDER_SUBTITLE", "TITLE", "SUB_TITLE"}
 
 
@@ -158,6 +163,8 @@ def test_only_the_cleaning_functions_make_a_safe_text_and_only_words_in_the_code
         "import rich", "from rich import print", "self.notify('x')", "box.border_title = name", "box.border_subtitle += name",
         "self.app.exit(message=text)", "SystemCommand(name, '', f)", "Segment(name, style)", "class A:\n BORDER_TITLE = f'{x}'",
         "def render(self) -> str:\n return ''", "def render(self):\n return ''", "widget.tooltip = name", "print(name)",
+        "static.content = name", "table.add_columns(name)", "box.with_tooltip(name)", "self.app.panic(name)",
+        "text.append_tokens(parts)",
     ],
 )  # fmt: skip
 def test_a_raw_door_is_noticed(source: str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from textual import widgets
-from textual.widgets.data_table import ColumnKey
+from textual.widgets.data_table import ColumnKey, RowKey
 
 from workbench.ui.doors.text import Text
 
@@ -19,3 +19,7 @@ class DataTable(widgets.DataTable[Text]):
     def add_column(self, head: Text, *, key: str) -> ColumnKey:  # type: ignore[override]  # narrower, as all here
         """One more column."""
         return super().add_column(head, key=key)
+
+    def add_row(self, *cells: Text, key: str | None = None) -> RowKey:  # type: ignore[override]
+        """One more row; it has no label."""
+        return super().add_row(*cells, key=key)
