@@ -21,7 +21,7 @@ from workbench.protocol.reports import Exported, RateFound, RateTried, Refused, 
 from workbench.protocol.requests import Adopt, FindRate
 from workbench.runtime.forks import find_rate
 from workbench.spec import InvalidValue
-from workbench.ui.dialogs.fork import Departure, ForkScreen
+from workbench.ui.dialogs.fork import Departure, ForkScreen, counted
 from workbench.ui.doors.border import set_title
 from workbench.ui.doors.input import Input
 from workbench.ui.doors.text import Static, Text
@@ -31,6 +31,7 @@ from workbench.ui.state.wording import shown
 from workbench.ui.widgets.chart import Chart
 
 LOW, HIGH, STEPS = literal("1e-6"), literal("1"), literal("150")
+FEWEST_STEPS, MOST_STEPS = 10, 100_000
 HOW = "α rises from the first value to the second over so many steps, in a copy of the run. Enter begins."
 
 
@@ -81,15 +82,13 @@ class FinderScreen(ForkScreen):
         try:
             ends = [self.query_one(f"#finder-{end}", Input).value for end in ("low", "high")]
             low, high = (float(str(spec.check(spec.parse(end)))) for end in ends)
-            steps = self.query_one("#finder-steps", Input).value
-            if not (steps.isascii() and steps.isdigit() and 10 <= int(steps) <= 100_000):
-                raise InvalidValue(f"{clean(steps, 20) or 'steps'}: expected a number of steps from 10 to 100,000")
+            steps = counted(self.query_one("#finder-steps", Input).value, "steps", FEWEST_STEPS, MOST_STEPS)
             if not low < high:
                 raise InvalidValue("expected the second rate to be above the first")
         except InvalidValue as error:
             self._say(f"✗ {error}")
             return
-        self._request = FindRate(low, high, int(steps))
+        self._request = FindRate(low, high, steps)
         self.query_one(Chart).focus()
         self._say("Trying …")
         self.depart()

@@ -10,9 +10,11 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from workbench.files.text import clean
 from workbench.hyperparameters import Hyperparameters
 from workbench.protocol.reports import Exported
 from workbench.protocol.requests import Adopt
+from workbench.spec import InvalidValue
 from workbench.ui.doors.input import Input
 from workbench.ui.settling import SettlingScreen
 
@@ -34,6 +36,13 @@ class Departure:
     step: Callable[[], int]
     hyperparameters: Callable[[], Hyperparameters]
     export: Callable[[], Awaitable[Exported]]
+
+
+def counted(typed: str, of: str, least: int, most: int) -> int:
+    """What was typed as a number `of` something. Raises `InvalidValue`."""
+    if not typed.isascii() or not typed.isdigit() or not least <= int(typed) <= most:
+        raise InvalidValue(f"{clean(typed, 20) or of}: expected a number of {of} from {least:,} to {most:,}")
+    return int(typed)
 
 
 class ForkScreen(ModalScreen[Adopt | None], SettlingScreen[Adopt | None]):

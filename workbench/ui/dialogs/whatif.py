@@ -18,7 +18,8 @@ from workbench.hyperparameters import get
 from workbench.protocol.reports import Exported, Report
 from workbench.protocol.requests import Adopt
 from workbench.runtime.forks import train
-from workbench.ui.dialogs.fork import Departure, ForkScreen
+from workbench.spec import InvalidValue
+from workbench.ui.dialogs.fork import Departure, ForkScreen, counted
 from workbench.ui.doors.border import set_title
 from workbench.ui.doors.input import Input
 from workbench.ui.doors.table import DataTable
@@ -98,8 +99,9 @@ class WhatIfScreen(ForkScreen):
         self._values = self.departure.hyperparameters()  # it may have gone on since
         try:
             forks = parse_forks(self.query_one("#whatif-forks", Input).value, self._values)
-            steps, repeats = self._number("steps", MOST_STEPS), self._number("repeats", MOST_REPEATS)
-        except CannotFork as error:
+            steps = counted(self.query_one("#whatif-steps", Input).value, "steps", 1, MOST_STEPS)
+            repeats = counted(self.query_one("#whatif-repeats", Input).value, "repeats", 1, MOST_REPEATS)
+        except (CannotFork, InvalidValue) as error:
             self._say(f"✗ {error}")
             return
         self._say("Training … ↑ ↓ choose a fork, Enter adopts it, Escape drops all.")
@@ -113,12 +115,6 @@ class WhatIfScreen(ForkScreen):
         self._fill_table()
         self.query_one(DataTable).focus()
         self.depart()
-
-    def _number(self, name: str, most: int) -> int:
-        typed = self.query_one(f"#whatif-{name}", Input).value
-        if not typed.isascii() or not typed.isdigit() or not 1 <= int(typed) <= most:
-            raise CannotFork(f"{clean(typed, 20) or name}: expected a number of {name} from 1 to {most:,}")
-        return int(typed)
 
     def _say(self, text: str) -> None:
         self.query_one("#whatif-how", Static).update(Text(clean(text, 300)))
