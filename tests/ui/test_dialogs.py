@@ -201,8 +201,10 @@ async def test_comparing_is_the_monitor_s_own(monitor: Monitor):
 async def test_the_tree_follows_what_comes_while_it_is_open(monitor: Monitor):
     async with opened(BranchesScreen(monitor, lambda request: None)) as (host, pilot):
         tree = host.screen.query_one(Tree)
+        monitor.record(steps(41, 50), 1.0)
+        await until(pilot, lambda: seen(host).count("step 50") == 2, "told in the tree and beside it")
         await press(pilot, "down")
-        monitor.record(steps(41, 60), 1.0)
+        monitor.record(steps(51, 60), 1.0)
         await until(pilot, lambda: "main  step 60" in seen(host), "it grows")
         renamed = Branch(name="slow", parent="main", fork=20, step=30)
         monitor.record(sent(MAIN, renamed), 1.0)

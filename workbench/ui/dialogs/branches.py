@@ -72,7 +72,9 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
         tree = self.query_one(Tree)
         told = (tuple(monitor.others.values()), monitor.current, monitor.compared)
         if told == self._told:
-            relabel(self._branch_nodes[monitor.current], self._label(monitor.branches[monitor.current]))
+            relabel(self._branch_nodes[monitor.current], self._label(monitor.branch))
+            if self._chosen_name == monitor.current:
+                self._describe()
             return
         self._told = told
         chosen, line = self._chosen_name or monitor.current, tree.cursor_line
