@@ -135,12 +135,8 @@ def _per_step(name: str) -> Callable[[Monitor, Frame], Plot]:
     return plot
 
 
-def _cost(name: str) -> Callable[[Monitor, Frame], Plot]:
+def _cost(name: str, monitor: Monitor, frame: Frame) -> Plot:
     """J, or the data's part of it: of the mini-batches, of dev, of other branches, of the twin."""
-    return partial(_costs, name)
-
-
-def _costs(name: str, monitor: Monitor, frame: Frame) -> Plot:
     plain = _per_step(name)(monitor, frame)
     dev = _of(monitor.history.series[f"dev_{name}"], frame, max(4, frame.columns // 4))
     test = _test(monitor, frame, name, 1.0)
@@ -312,7 +308,7 @@ def _settings() -> Iterable[tuple[str, Quantity]]:
 
 
 QUANTITIES: dict[str, Quantity] = {
-    "cost": Quantity("Cost", "J", _cost("cost")),
+    "cost": Quantity("Cost", "J", partial(_cost, "cost")),
     "error": Quantity("Error", "%", _scores("error")),
     "accuracy": Quantity("Accuracy", "%", _scores("accuracy")),
     "learning_rate": Quantity("Learning rate", "α", _learning_rate),
@@ -328,7 +324,7 @@ QUANTITIES: dict[str, Quantity] = {
     "drift": Quantity(
         "Drift of inputs", "σ", _layers("drift", "1 2 … how far each layer's inputs moved from one evaluation to the next")
     ),
-    "data_cost": Quantity("Data cost", "J without penalty", _cost("data_cost")),
+    "data_cost": Quantity("Data cost", "J without penalty", partial(_cost, "data_cost")),
     "clipped_norms": Quantity(
         "Clipped gradient norms", "‖dW‖", _layers("clipped_norm", "1 2 … of each layer, after clipping"), log=True
     ),
