@@ -23,16 +23,25 @@ async def test_left_while_it_searches_it_is_not_missed(presets: Path, sessions: 
             assert isinstance(pilot.app.screen, TrainingScreen)
 
 
-@pytest.mark.parametrize("width", range(1, 8))
-async def test_it_may_be_opened_where_there_is_no_room_for_it(presets: Path, sessions: Path, width: int):
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 20), (7, 20), (120, 1), (120, 3)])
+async def test_it_may_be_opened_where_there_is_no_room_for_it(presets: Path, sessions: Path, width: int, height: int):
     async with FedApp(sessions, presets / "clouds.toml").run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        await resize(pilot, width, 20)
+        await resize(pilot, width, height)
         await press(pilot, "ctrl+p")
         assert isinstance(pilot.app.screen, Palette)
         await press(pilot, "pagedown", "4", "pagedown", "pageup", "escape")
         await resize(pilot, 120, 40)
         await until(pilot, lambda: "2 Cost" in seen(pilot.app), "as before")
+
+
+async def test_a_page_may_be_turned_before_there_is_one(presets: Path, sessions: Path):
+    async with FedApp(sessions, presets / "clouds.toml").run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for keys in (("pagedown", "pagedown"), ("t", "pagedown", "pageup"), ("pageup", "down", "pagedown")):
+            await press_at_once(pilot, "ctrl+p", *keys)
+            await press(pilot, "escape")
+            await until(pilot, lambda: isinstance(pilot.app.screen, TrainingScreen), "left")
 
 
 async def test_themes_are_searched_and_chosen(presets: Path, sessions: Path):

@@ -81,6 +81,24 @@ async def test_every_kind_of_widget_shows_it_escaped_and_reads_no_markup():
             assert text in screen
 
 
+class Early(Vertical):
+    """A list of which a page is turned before it is laid out."""
+
+    def compose(self) -> ComposeResult:
+        yield OptionList(*(Option(Text(each)) for each in "abc"))
+
+    def on_mount(self) -> None:
+        entries = self.query_one(OptionList)
+        entries.action_last()
+        entries.action_page_up()
+
+
+async def test_a_page_of_a_list_may_be_turned_before_there_is_one():
+    app = Bench(Early())
+    async with app.run_test():
+        assert app.query_one(OptionList).highlighted == 2
+
+
 MARKUP = ("[/]x", PIECES[5], "[B] [ b] [$b]")
 
 
