@@ -165,7 +165,8 @@ async def test_a_branch_is_chosen_by_its_name_and_the_current_one_is_no_choice(
 
 async def test_the_tree_says_of_each_branch_what_there_is(monitor: Monitor):
     async with opened(BranchesScreen(monitor, lambda request: None)) as (host, pilot):
-        assert "● main  step 40  best dev data cost 0.25  α 0.003" in seen(host)
+        assert "● main  step 40  ★ 0.25  α 0.003" in seen(host)
+        assert "★ best dev data cost 0.25, after step" in seen(host)
         assert "where you are" in seen(host)
         await press(pilot, "down")
         await until(pilot, lambda: "left main after step 20" in seen(host), "the other")

@@ -99,7 +99,7 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
         text.append(clean(branch.name, 30))
         text.append(f"  step {branch.step:,}", "dim")
         if branch.best is not None:
-            text.append(f"  best dev data cost {branch.best.cost:.4g}", "dim")
+            text.append(f"  ★ {branch.best.cost:.4g}", "dim")
         own = [edit for edit in branch.edits if edit.step >= branch.fork][-2:]
         if own:
             text.append("  " + ", ".join(f"{symbol(edit.name)} {shown(edit.new)}" for edit in own), "italic")
@@ -126,6 +126,8 @@ class BranchesScreen(ModalScreen[str], SettlingScreen[str]):
         if branch.parent is not None:
             text.append(f"left {clean(branch.parent, 60)} after step {branch.fork:,}\n")
         text.append(f"step {branch.step:,}\n")
+        if branch.best is not None:
+            text.append(f"★ best dev data cost {branch.best.cost:.4g}, after step {branch.best.step:,}\n")
         if branch.result is not None:
             for name in ("train", "dev", "test"):
                 score = getattr(branch.result, name)
