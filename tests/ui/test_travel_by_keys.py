@@ -116,7 +116,7 @@ async def test_forks_are_compared_and_one_is_adopted(workbench_app: Open, preset
         screen.query_one("#whatif-repeats", Input).value = "2"
         await it.press("enter")
         await it.until(lambda: [fork.state for fork in screen._forks] == ["done"] * 3, "three forks, the parent with them")
-        await it.until_seen("of 2", "repeat 2/2")
+        await it.until_seen("of 2", "repeat 2/2", "All done.")
         assert all(len(fork.cost) == 30 for fork in screen._forks)
         screen.query_one(DataTable).move_cursor(row=1)
         await it.press("enter")

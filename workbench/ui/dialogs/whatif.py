@@ -35,6 +35,7 @@ STEPS = 200
 BETA = 0.9
 MOST_STEPS, MOST_REPEATS = 1_000_000, 50
 SUGGESTION = literal("learning_rate=/3; -; learning_rate=x3")
+CHOOSE = "↑ ↓ choose a fork, Enter adopts it, Escape drops all."
 COLUMNS = ("", "what", "state", "data cost", "less parent", "dev data cost", "less parent ")
 HOW = (
     "Forks with ; between them, each NAME=VALUE … (3e-4, x3, /3), or - for no change. Enter trains them, Tab goes on. "
@@ -104,7 +105,7 @@ class WhatIfScreen(ForkScreen):
         except (CannotFork, InvalidValue) as error:
             self._say(f"✗ {error}")
             return
-        self._say("Training … ↑ ↓ choose a fork, Enter adopts it, Escape drops all.")
+        self._say(f"Training … {CHOOSE}")
         self._steps = steps
         unchanged = [i for i, changes in enumerate(forks) if not self._differing(changes)]
         self._forks = [Fork(changes) for changes in forks]
@@ -170,6 +171,8 @@ class WhatIfScreen(ForkScreen):
         if not self._news:
             return
         self._news = False
+        if all(fork.ended for forks in self._repeats for fork in forks):
+            self._say(f"All done. {CHOOSE}")
         table = self.query_one(DataTable)
         for number, fork in enumerate(self._forks):
             for column, cell in zip(COLUMNS, self._row(number, fork), strict=True):
@@ -201,12 +204,12 @@ class WhatIfScreen(ForkScreen):
 
     def _row(self, number: int, fork: Fork) -> list[Text]:
         changes = self._differing(fork.changes)
-        what = ", ".join(f"{symbol(each.name)} {shown(each.value)}" for each in changes) or "as it is (the parent)"
+        what = ", ".join(f"{symbol(each.name)} {shown(each.value)}" for each in changes) or "the parent"
         done = len(fork.cost)
         state = f"{fork.state} {done:,}/{self._steps:,}" if fork.state == "training" else fork.state
         gap = self._difference(number) if number != self._baseline else None
         if len(self._repeats) > 1 and fork.state == "done":
-            state = f"done, repeat {self._done(number)}/{len(self._repeats)}"
+            state = f"repeat {self._done(number)}/{len(self._repeats)}"
         dev = fork.finished.dev.data_cost if fork.finished is not None and fork.finished.dev is not None else math.nan
         cost = float(np.nanmean(fork.cost[done // 2 :])) if done else math.nan
         cells = (

@@ -76,6 +76,11 @@ class Fork:
         """The cost of each mini-batch since the fork, without penalties: forks may differ in these."""
         return np.concatenate(self.costs) if self.costs else np.empty(0)
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come, however it went."""
+        return self.state not in ("waiting", "training")
+
     def smoothed(self, beta: float) -> NDArray[np.float64]:
         """The cost, smoothed."""
         return smooth(self.cost, beta)[1]
