@@ -90,7 +90,7 @@ class Early(Vertical):
     def on_mount(self) -> None:
         entries = self.query_one(OptionList)
         entries.action_last()
-        entries.action_page_up()
+        entries.action_page_up()  # type: ignore[no-untyped-call]
 
 
 async def test_a_page_of_a_list_may_be_turned_before_there_is_one():
