@@ -33,6 +33,7 @@ from workbench.ui.messages import Chosen
 from workbench.ui.palette import Palette
 from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.screen import WorkbenchScreen
+from workbench.ui.themes import READABLE
 
 if TYPE_CHECKING:
     from workbench.runtime.shutdown import Shutdown
@@ -60,6 +61,11 @@ class WorkbenchApp(App[None]):
         self.farewell = ""
         """What is to be said when the terminal is its own again."""
         self._failures = Failures()
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Those of the theme, with text that can be read."""
+        self.theme_variables = {**super().get_css_variables(), **READABLE.get(self.theme, {})}
+        return self.theme_variables
 
     def get_driver_class(self) -> type[Driver]:
         """One that never waits for the terminal, where there is one."""
