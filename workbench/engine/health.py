@@ -36,6 +36,12 @@ LOST_BACKWARD, LOST_FORWARD = 5e-2, 5e-3
 
 One of the two in 59 of 60 random runs that were held up by sigmoids or first weights too small (tests/oracle, seeds 0 to 59).
 """
+LOST_BEFORE = 1e-4
+"""‖dW‖/‖W‖ before a layer died, however short that was: outputs so small that a step of any bias puts them out.
+
+Where an α that was too high let a layer die it was 1e-4 and more, or layer 1 moved by percents a step; where first weights that
+were too small did, 5e-7 at most in six runs of seven (tests/oracle, seeds 0 to 199).
+"""
 DEAD = (0.25, 0.6, 0.9)
 """A third of the ReLUs may die in a network that reaches an error of 0.1 %."""
 SATURATED = (0.5, 0.75, 0.95)
@@ -146,6 +152,8 @@ def _vanishing(facts: Facts) -> list[Finding]:
     if first.update_ratio >= SMALL[0]:
         text += f", yet layer 1 moves by {first.update_ratio:.1e} of its weights a step"
         return [Finding("vanishing gradients", Level.NOTE, text, "watch whether the first layers learn")]
+    if not facts.has_room:
+        return [Finding("vanishing gradients", Level.NOTE, text, "none, for there is next to nothing left to learn")]
     return [_against_vanishing(facts, level, text)]
 
 
@@ -160,20 +168,24 @@ def _lost(facts: Facts) -> list[Finding]:
         return []
     gradients, weights = ([each.after(facts.since).mean for each in series if each is not None] for series in found)
     count = min(map(len, gradients + weights))
-    if count < RECENT:
+    if not count:
         return []
     dW, W = (np.array([each[-count:] for each in series]) for series in (gradients, weights))
-    flowing = (dW > 0).all(axis=0)  # else a layer is dead, which is another finding
+    flowing = np.all(dW > 0, axis=0)  # else a layer is dead, which is another finding
+    died = not bool(flowing[-1])
     dW, W, count = dW[:, flowing], W[:, flowing], int(flowing.sum())
-    if count < RECENT:
+    if not count:
         return []
     with np.errstate(all="ignore"):  # of weights that are all 0
         ratio = float(np.median(dW[0] / dW.max(axis=0)))
         relative = float(np.median(np.median(dW / W, axis=0)))
+    if died and relative <= LOST_BEFORE and facts.since_edit("update1").mean[0] < SMALL[0]:
+        text = f"‖dW‖ was {relative:.1e} of ‖W‖ in half of the layers, before so small an output let a layer die"
+        return [_against_vanishing(facts, Level.BAD, text)]
+    if count < RECENT:
+        return []
     if ratio <= LOST_BACKWARD:
-        text = (
-            f"in most of {count} evaluations ‖dW‖ of layer 1 was {ratio:.1e} of the greatest or less, and the fit is still poor"
-        )
+        text = f"in most of {count} evaluations ‖dW‖ of layer 1 was {ratio:.1e} of the greatest or less"
     elif relative <= LOST_FORWARD:
         text = f"in most of {count} evaluations ‖dW‖ was {relative:.1e} of ‖W‖ or less in half of the layers"
     else:
@@ -252,12 +264,16 @@ def _greatest_update(facts: Facts) -> tuple[float, int]:
 
 def update_findings(facts: Facts) -> list[Finding]:
     """Updates that are small or large beside the weights."""
-    ratio, rates = facts.update_ratio, facts.since_edit("learning_rate").mean
+    ratio, h = facts.update_ratio, facts.hyperparameters
     if not math.isfinite(ratio) or facts.step - facts.since < EARLY:
         return []
     text = f"‖ΔW‖/‖W‖ was {ratio:.1e} at the last step looked at, in the median of the layers; about {HEALTHY:.0e} is usual"
     # A schedule or a warm-up lowers the rate on purpose, and a network that fits need not move.
-    meant = len(rates) > 0 and rates[-1] < 0.3 * facts.hyperparameters.learning_rate
+    meant = facts.rate < 0.3 * h.learning_rate
+    if facts.decayed and facts.has_room and ratio < SMALL[0]:
+        text = f"the schedule has lowered α from {h.learning_rate:g} to {facts.rate:.1g}: the weights hardly move any more"
+        level, setting = Level.WARNING if facts.fits_badly else Level.NOTE, suggest(facts, "schedule", "constant")
+        return [Finding("small updates", level, text, "a schedule that falls more slowly, or none", *setting)]
     small, large = level_of(ratio, SMALL), level_of(ratio, LARGE)
     greatest, count = _greatest_update(facts)
     if facts.fits_badly and count >= RECENT and greatest < HEALTHY:
