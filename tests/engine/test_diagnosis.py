@@ -309,6 +309,29 @@ def test_gradients_that_vanish_in_most_of_a_poor_run_are_more_than_a_note_even_w
     assert "vanishing gradients" not in kinds(diagnose(facts(0.01, 0.01, *layers, history=evaluated_often(*layers, train=0.01))))
 
 
+@pytest.mark.parametrize(("lasting", "named"), [(3, False), (12, True)])
+def test_gradients_that_vanished_in_the_first_quarter_of_a_poor_run_held_it_up(lasting: int, named: bool):
+    history = curve(0.6, 0.6, 0.6, scatter=0.05)
+    history.record(Evaluated(0, 1, Score(1.0, 0.5), Score(1.0, 0.5), ()))
+    for number in range(1, 41):
+        norms = [10.0 ** (l - 6) if number <= lasting else 0.1 for l in range(1, 7)]
+        layers = [layer(l, gradient_norm=norm) for l, norm in enumerate(norms, start=1)]
+        history.record(Evaluated(number * 24, number, Score(0.6, 0.4), Score(0.6, 0.4), tuple(layers)))
+    found = kinds(diagnose(facts(0.4, 0.4, *layers, history=history)))
+    assert ("vanishing gradients" in found) == named
+    assert not named or "in most of the first 10 evaluations" in found["vanishing gradients"].text
+
+
+@pytest.mark.parametrize(("weights", "named"), [(2.0, True), (80.0, False)])
+def test_that_little_passes_is_laid_to_steps_too_large_only_where_the_weights_have_grown(weights: float, named: bool):
+    layers = [layer(l, gradient_norm=weights * 10.0 ** (l - 6), weight_norm=weights) for l in range(1, 7)]
+    history = evaluated_often(*layers)
+    history.series["data_cost"].extend(np.arange(1, 11), np.full(10, 30.0))
+    found = kinds(diagnose(facts(0.4, 0.4, *layers, history=history)))
+    assert "thrown" in found
+    assert ("vanishing gradients" in found) == named
+
+
 def test_what_vanishes_forward_leaves_all_layers_with_small_gradients():
     small = [layer(l, gradient_norm=3e-3) for l in range(1, 5)]
     found = kinds(diagnose(facts(0.4, 0.4, *small, history=evaluated_often(*small))))

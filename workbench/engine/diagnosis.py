@@ -28,7 +28,7 @@ from workbench.engine.findings import (
 from workbench.engine.findings import Facts as Facts
 from workbench.engine.findings import Finding as Finding
 from workbench.engine.findings import Level as Level
-from workbench.engine.health import LARGE, gradient_findings, unit_findings, update_findings
+from workbench.engine.health import LARGE, gradient_findings, has_grown, unit_findings, update_findings
 from workbench.engine.trends import (
     Trend,
     find_oscillation,
@@ -82,7 +82,7 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
         return (*_worst_first(causes + stop + (units if stop else [])), Finding("too early", Level.GOOD, text, advice))
     trend, overfitting = trend_of(facts), find_overfitting(facts)
     thrown = find_thrown(facts)
-    if thrown:  # weights that were thrown far away let little through, too: that is not where it began
+    if thrown and has_grown(evaluated.layers):  # weights that were thrown far away let little through, too
         causes = [each for each in causes if each.kind != "vanishing gradients"]
     dead = any(each.kind == "dead units" and each.level is Level.BAD for each in units)
     structural = dead or any(each.level >= Level.WARNING for each in causes)
@@ -96,9 +96,8 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
     if first in (Fault.LAYERS, Fault.VARIANCE):  # a cost that rests, or steps that are small, are symptoms of those
         rest = updates = []
     slow = [each for each in updates + rest if each.kind in SLOW and each.level >= Level.WARNING]
-    if slow:  # and a cost that rests is a symptom of steps that are small
-        rest = [each for each in rest if each.kind in SLOW]
-        first = Fault.RATE if first in (Fault.NONE, Fault.PACE) else first
+    if slow and first in (Fault.NONE, Fault.PACE):
+        first = Fault.RATE
     verdict = _verdict(facts, first)
     blamed = _as_bad_as(verdict, causes + stop + thrown + units + jumping + slow)
     return _worst_first([*blamed, *(each for each in updates + rest if each not in slow), *overfitting, *verdict])

@@ -39,9 +39,11 @@ One of the two in 59 of 60 random runs that were held up by sigmoids or first we
 LOST_BEFORE = 1e-4
 """‖dW‖/‖W‖ before a layer died, however short that was: outputs so small that a step of any bias puts them out.
 
-Where an α that was too high let a layer die it was 1e-4 and more, or layer 1 moved by percents a step; where first weights that
-were too small did, 5e-7 at most in six runs of seven (tests/oracle, seeds 0 to 199).
+Where an α that was too high let a layer die it was 1e-4 and more, or weights had become many times as large; where first weights
+that were too small did, 5e-7 at most in six runs of seven (tests/oracle, seeds 0 to 199).
 """
+GROWN_WEIGHTS = 2.0
+"""‖W‖ over the root of the units, in the median of the layers: Xavier's first weights have about 1, He's 1.4."""
 DEAD = (0.25, 0.6, 0.9)
 """A third of the ReLUs may die in a network that reaches an error of 0.1 %."""
 SATURATED = (0.5, 0.75, 0.95)
@@ -176,22 +178,36 @@ def _lost(facts: Facts) -> list[Finding]:
     dW, W, count = dW[:, flowing], W[:, flowing], int(flowing.sum())
     if not count:
         return []
-    with np.errstate(all="ignore"):  # of weights that are all 0
-        ratio = float(np.median(dW[0] / dW.max(axis=0)))
-        relative = float(np.median(np.median(dW / W, axis=0)))
-    if died and relative <= LOST_BEFORE and facts.since_edit("update1").mean[0] < SMALL[0]:
+    ratio, relative = _passed(dW, W)
+    if died and relative <= LOST_BEFORE and not has_grown(facts.evaluated.layers):
         text = f"‖dW‖ was {relative:.1e} of ‖W‖ in half of the layers, before so small an output let a layer die"
         return [_against_vanishing(facts, Level.BAD, text)]
     if count < RECENT:
         return []
+    most = f"in most of {count} evaluations"
+    if ratio > LOST_BACKWARD and relative > LOST_FORWARD:  # or so it began, and the steps since were too few to make up for it
+        first = max(RECENT, count // 4)
+        ratio, relative = _passed(dW[:, :first], W[:, :first])
+        most = f"in most of the first {first} evaluations"
     if ratio <= LOST_BACKWARD:
-        text = f"in most of {count} evaluations ‖dW‖ of layer 1 was {ratio:.1e} of the greatest or less"
+        text = f"{most} ‖dW‖ of layer 1 was {ratio:.1e} of the greatest or less"
     elif relative <= LOST_FORWARD:
-        text = f"in most of {count} evaluations ‖dW‖ was {relative:.1e} of ‖W‖ or less in half of the layers"
+        text = f"{most} ‖dW‖ was {relative:.1e} of ‖W‖ or less in half of the layers"
     else:
         return []
     level = max(Level.WARNING, level_of(ratio, VANISHING))
     return [_against_vanishing(facts, level, f"{text}, and the fit is still poor")]
+
+
+def has_grown(layers: tuple[LayerStatistics, ...]) -> bool:
+    """Whether the weights are many times what they begin with: then that little passes is what large steps have done."""
+    return float(np.median([each.weight_norm / math.sqrt(each.units) for each in layers])) >= GROWN_WEIGHTS
+
+
+def _passed(dW: np.ndarray, W: np.ndarray) -> tuple[float, float]:
+    """What of a gradient reached layer 1, and what of ‖W‖ the gradients were in the median layer; medians of (L, evaluations)."""
+    with np.errstate(all="ignore"):  # of weights that are all 0
+        return float(np.median(dW[0] / dW.max(axis=0))), float(np.median(np.median(dW / W, axis=0)))
 
 
 def _against_vanishing(facts: Facts, level: Level, text: str) -> Finding:
