@@ -153,6 +153,17 @@ def test_cost_and_error_on_train_dev_and_test(task: str):
     same((end.test.cost, end.test.error), score(task, STEPS, run.splits.test))
 
 
+@tasks
+def test_what_an_answer_that_ignores_the_inputs_costs_and_gets_wrong(task: str):
+    run = watched(task)
+    Y = run.splits.train.Y.astype(np.float64)
+    shares = np.append(Y.mean(axis=0), 1 - Y.mean() if task == "binary" else [])
+    expected = (Y.var() / 2, Y.std()) if task == "regression" else (-(shares * np.log(shares)).sum(), 1 - shares.max())
+    for each in run.evaluated.values():
+        assert each.guess is not None
+        np.testing.assert_allclose((each.guess.cost, each.guess.error), expected, rtol=1e-6)  # the targets are float32
+
+
 def layers_of(task: str) -> list[tuple[int, int, LayerStatistics, Layer]]:
     """Step, number, what was told, and what it is told of, of all layers at all evaluations."""
     run = watched(task)

@@ -23,8 +23,12 @@ KNOWN: dict[str, tuple[int, ...]] = {
     "mixed labels": (0,),
 }
 """Seeds whose runs are quickly found."""
-HELD_BACK = range(1000, 1100)
-"""No threshold was tuned on these."""
+HELD_BACK = range(2000, 2100)
+"""No threshold was tuned on these, and no figure of them was known before the rules stood.
+
+Measured once: healthy 99, vanishing 99, underfitting 99, mixed labels 98, saturated 100, identical 98. On seeds from 1,000, which
+were seen before: dead 99, exploding 100. Not measured since the rules were changed: α too high and too low, overfitting.
+"""
 ENOUGH = 95
 
 
@@ -34,19 +38,8 @@ def test_the_diagnosis_is_right(kind: str, seed: int):
     assert verdict.right, verdict.warnings
 
 
-SHORT = {
-    "vanishing gradients": "91 of 100 are named",
-    "underfitting": "77 of 100 are named",
-}
-"""The others, measured once: healthy 97, α too high 99 and too low 98, exploding 100, saturated 99, identical 100, dead 99,
-overfitting 100, mixed labels 99."""
-
-
 @pytest.mark.soak
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=pytest.mark.xfail(strict=True, reason=SHORT[kind]) if kind in SHORT else ()) for kind in KINDS],
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_diagnosis_is_right_95_times_of_100(kind: str):
     found = list(verdicts([kind], HELD_BACK))
     wrong = {each.seed: each.warnings for each in found if not each.right}

@@ -148,7 +148,7 @@ MESSAGES: list[tuple[Codec, object]] = [
     *((REPORTS, Inspected(3, *each)) for each in ((None, None), (NORMALIZED, None), (None, SEEN))),
     *((REPORTS, each) for each in (UnusedChanged({"l2": "so"}), GuardPassed(3), StoppedEarly(9, 3, 0.5))),
     *((REPORTS, each) for each in (Exported(7, "x", b"\x00\xff", 3, 1), ExportFailed(7, "no"), PresetMade(8, "text", 3))),
-    (REPORTS, Evaluated(7, 1, Score.of(0.5, 0.1), None, (), look=True)),
+    (REPORTS, Evaluated(7, 1, Score.of(0.5, 0.1), None, (), look=True, guess=Score.of(0.7, 0.4))),
     (REPORTS, StepsTaken(7, 1, 0.25, np.array([0.5]), np.array([]), np.array([1e-300]), np.array([NAN]), np.array([1.0]))),
     (REPORTS, EpochsEnded(7, 2, np.array([0.5, NAN]))),
     (REPORTS, Evaluated(7, 1, Score.of(0.5, NAN), None, (LAYER, LAYER))),

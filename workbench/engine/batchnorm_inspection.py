@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from workbench.arrays import Floats
 from workbench.data.dataset import Dataset, Task
 from workbench.data.splits import Splits
-from workbench.engine.evaluation import chance_level
+from workbench.engine.evaluation import best_guess
 from workbench.engine.lag import distance, log_ratio
 from workbench.engine.measurements import BatchNormInspection, BatchNormStatistics, Concern, Gap, Lag, Noise
 from workbench.hyperparameters import Hyperparameters
@@ -173,7 +173,7 @@ def _concerns(
     yield from _too_noisy(h.batch_size, splits.train.examples, noise)
     if network.running is not None and network.running.product < 1.0:
         part = splits.train if splits.dev is None else splits.dev
-        yield from _stale(gap, lags, chance_level(task, part, LOSSES[task](network.dtype)), h.batchnorm_beta)
+        yield from _stale(gap, lags, best_guess(task, part, LOSSES[task](network.dtype)).cost, h.batchnorm_beta)
     for l, (layer, running) in enumerate(zip(network.layers, network.running_statistics(), strict=False), start=1):
         if layer.batchnorm is not None:
             yield from _useless(l, layer.batchnorm, running[1])

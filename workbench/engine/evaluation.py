@@ -40,14 +40,16 @@ def score(network: Network, task: str, part: Dataset, penalty: float) -> Score:
     return Score.of(cost / part.examples, loss.error(mistakes / part.examples), penalty)
 
 
-def chance_level(task: Task, part: Dataset, loss: Loss) -> float:
-    """The cost of the best prediction that ignores X: the classes' frequencies, or the mean. 0 where it is not finite."""
+def best_guess(task: Task, part: Dataset, loss: Loss) -> Score:
+    """The best prediction that ignores X: the classes' frequencies, or the mean. A cost or error that is not finite is 0."""
     with np.errstate(all="ignore"):
         mean = part.Y.mean(axis=0, dtype=np.float64)
         p = np.clip(mean, 1e-6, 1 - 1e-6)
         Z = {Task.REGRESSION: mean, Task.BINARY: np.log(p / (1 - p)), Task.CLASSES: np.log(p)}[task]
-        cost = float(loss.forward(np.broadcast_to(Z, part.Y.shape).astype(part.Y.dtype), part.Y))
-    return cost if math.isfinite(cost) else 0.0
+        guess = np.broadcast_to(Z, part.Y.shape).astype(part.Y.dtype)
+        cost = float(loss.forward(guess, part.Y))
+        error = loss.error(float(loss.mistakes(guess, part.Y).mean(dtype=np.float64)))
+    return Score.of(cost if math.isfinite(cost) else 0.0, error if math.isfinite(error) else 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,11 @@ class EpochsEnded:
 class Evaluated:
     """Train and dev were evaluated after `step` steps, and the layers looked at.
 
-    `look` says that the run was put there, and did not come there by training: then it is no part of its timeline, and its dev
-    cost does not count for the best.
+    Attributes:
+        look: the run was put there, and did not come there by training: then it is no part of its timeline, and its dev cost
+            does not count for the best.
+        guess: the best answer on train that ignores X, the classes' frequencies or the mean: a regression's error is then σ of
+            the targets, which gives an RMSE a scale. None where nobody knows.
     """
 
     step: int
@@ -124,6 +127,7 @@ class Evaluated:
     dev: Score | None
     layers: tuple[LayerStatistics, ...]
     look: bool = False
+    guess: Score | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,18 @@ EARLY = 50
 """Steps before which error rates and curves say nothing yet."""
 GAP = (0.02, 0.05, 0.10)
 """Bias or variance as shares for a note, a warning, and bad. The course calls gaps of 10 points high, and half a point not."""
+UNEXPLAINED = (0.05, 0.10, 0.25)
+"""The same for a regression, as shares of the targets' variance: so much is R² below what can be had, or dev's below train's.
+
+Random runs that ended well lacked 0.04 at most, those that had learned less than 70 % lacked 0.15 and more (tests/oracle, seeds
+0 to 199).
+"""
 HEALTHY = 1e-3
 """‖ΔW‖/‖W‖ of a step, as a rule of thumb (Karpathy, CS231n)."""
+DECAYED = 0.01
+"""Share of α₀ below which a schedule has all but ended a run."""
+STRONG_L2, STRONG_DROPOUT = 0.03, 0.5
+"""A λ from here, or a keep probability below, is the first thing to doubt in a network that does not fit, as a rule of thumb."""
 PLAIN = ("gradient_descent", "momentum", "nesterov")
 """Optimizers whose steps are as long as the gradient; the others divide its size out."""
 
@@ -60,7 +70,9 @@ class Fault(Enum):
     NONE = "none"
     LAYERS = "gradients or units"
     VARIANCE = "the dev cost rises"
-    TIME = "the cost still falls"
+    RATE = "steps are too small"
+    TIME = "the cost still falls, and the bias will soon be small"
+    PACE = "the cost still falls, and the bias will stay large for long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +108,51 @@ class Facts:
         return self.task == "regression"
 
     @property
-    def has_room(self) -> bool:
-        """Whether the train error is far enough above the Bayes error for a better fit to be worth anything."""
-        return self.is_regression or self.bias >= GAP[0]
+    def scale(self) -> tuple[float, float, float]:
+        """Bias or variance, in the unit of `share`, for a note, a warning, and bad."""
+        return UNEXPLAINED if self.is_regression else GAP
+
+    @property
+    def spread(self) -> float:
+        """σ of a regression's targets, which is the RMSE of their mean; NaN where it is not known, or 0."""
+        guess = self.evaluated.guess if self.evaluated else None
+        return guess.error if guess is not None and guess.error > 0 else math.nan
+
+    def share(self, error: float) -> float:
+        """An error as a share: of the examples, or for a regression of the targets' variance, which is 1 - R²."""
+        return (error / self.spread) ** 2 if self.is_regression else error
 
     @property
     def bias(self) -> float:
-        """Train error above the Bayes error; infinite before the first evaluation."""
-        return self.evaluated.train.error - self.bayes_error if self.evaluated else math.inf
+        """Train error above the Bayes error, as shares; infinite before the first evaluation, NaN where it has no scale."""
+        return self.share(self.evaluated.train.error) - self.share(self.bayes_error) if self.evaluated else math.inf
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the train error is far enough above the Bayes error for a better fit to be worth anything."""
+        return self.bias >= self.scale[0]
 
     @property
     def fits_badly(self) -> bool:
-        """Whether the train error is far from what can be had; an RMSE whose noise is not known is compared with the start's."""
-        if self.evaluated is None or not self.is_regression:
-            return self.bias >= GAP[1]
-        start = self.history.series["train_error"].curve(0, 1).mean
-        least = 1.5 * self.bayes_error if self.bayes_error else 0.5 * float(start[0]) if len(start) else math.inf
-        return self.evaluated.train.error >= least
+        """Whether the train error is far from what can be had."""
+        return self.bias >= self.scale[1]
+
+    @property
+    def drops(self) -> bool:
+        """Whether units are dropped: then the cost of a mini-batch is that of another network than the one evaluated."""
+        return min(self.hyperparameters.keep_prob, default=1.0) < 1
+
+    @property
+    def rate(self) -> float:
+        """The α in force at the last step, schedule and warm-up included; α₀ where there was no step since the last edit."""
+        rates = self.since_edit("learning_rate").mean
+        return float(rates[-1]) if len(rates) else self.hyperparameters.learning_rate
+
+    @property
+    def decayed(self) -> bool:
+        """Whether a schedule has lowered α to next to nothing."""
+        h = self.hyperparameters
+        return h.schedule != "constant" and self.step >= h.warmup_steps and self.rate < DECAYED * h.learning_rate
 
     @property
     def update_ratio(self) -> float:
@@ -168,9 +208,20 @@ def suggest_more_regularization(facts: Facts) -> Setting:
     return "", None
 
 
+def strong_regularization(h: Hyperparameters) -> str:
+    """The λ or the dropout that alone may keep a network from fitting, in words; empty where neither is so strong."""
+    if max(h.l2, h.l1) >= STRONG_L2:
+        return f"λ = {h.l2:g}" if h.l2 >= h.l1 else f"λ₁ = {h.l1:g}"
+    if min(h.keep_prob, default=1.0) < STRONG_DROPOUT:
+        return f"a keep probability of {min(h.keep_prob):.2g}"
+    return ""
+
+
 def suggest_less_regularization(facts: Facts) -> Setting:
-    """A tenth of a penalty that is high, or no dropout; nothing where there is neither."""
+    """A tenth of a penalty that is high, or no dropout; nothing where there is neither. What is strong comes first."""
     keep = facts.hyperparameters.keep_prob
+    if max(facts.hyperparameters.l2, facts.hyperparameters.l1) < STRONG_L2 and min(keep, default=1.0) < STRONG_DROPOUT:
+        return suggest(facts, "keep_prob", (1.0,) * len(keep))
     for name, penalty in (("l2", facts.hyperparameters.l2), ("l1", facts.hyperparameters.l1)):
         if penalty >= 0.003:
             return suggest(facts, name, one_digit(penalty * 0.1))

@@ -36,6 +36,14 @@ LOST_BACKWARD, LOST_FORWARD = 5e-2, 5e-3
 
 One of the two in 59 of 60 random runs that were held up by sigmoids or first weights too small (tests/oracle, seeds 0 to 59).
 """
+LOST_BEFORE = 1e-4
+"""‖dW‖/‖W‖ before a layer died, however short that was: outputs so small that a step of any bias puts them out.
+
+Where an α that was too high let a layer die it was 1e-4 and more, or weights had become many times as large; where first weights
+that were too small did, 5e-7 at most in six runs of seven (tests/oracle, seeds 0 to 199).
+"""
+GROWN_WEIGHTS = 2.0
+"""‖W‖ over the root of the units, in the median of the layers: Xavier's first weights have about 1, He's 1.4."""
 DEAD = (0.25, 0.6, 0.9)
 """A third of the ReLUs may die in a network that reaches an error of 0.1 %."""
 SATURATED = (0.5, 0.75, 0.95)
@@ -146,6 +154,8 @@ def _vanishing(facts: Facts) -> list[Finding]:
     if first.update_ratio >= SMALL[0]:
         text += f", yet layer 1 moves by {first.update_ratio:.1e} of its weights a step"
         return [Finding("vanishing gradients", Level.NOTE, text, "watch whether the first layers learn")]
+    if not facts.has_room:
+        return [Finding("vanishing gradients", Level.NOTE, text, "none, for there is next to nothing left to learn")]
     return [_against_vanishing(facts, level, text)]
 
 
@@ -160,26 +170,44 @@ def _lost(facts: Facts) -> list[Finding]:
         return []
     gradients, weights = ([each.after(facts.since).mean for each in series if each is not None] for series in found)
     count = min(map(len, gradients + weights))
-    if count < RECENT:
+    if not count:
         return []
     dW, W = (np.array([each[-count:] for each in series]) for series in (gradients, weights))
-    flowing = (dW > 0).all(axis=0)  # else a layer is dead, which is another finding
+    flowing = np.all(dW > 0, axis=0)  # else a layer is dead, which is another finding
+    died = not bool(flowing[-1])
     dW, W, count = dW[:, flowing], W[:, flowing], int(flowing.sum())
+    if not count:
+        return []
+    ratio, relative = _passed(dW, W)
+    if died and relative <= LOST_BEFORE and not has_grown(facts.evaluated.layers):
+        text = f"‖dW‖ was {relative:.1e} of ‖W‖ in half of the layers, before so small an output let a layer die"
+        return [_against_vanishing(facts, Level.BAD, text)]
     if count < RECENT:
         return []
-    with np.errstate(all="ignore"):  # of weights that are all 0
-        ratio = float(np.median(dW[0] / dW.max(axis=0)))
-        relative = float(np.median(np.median(dW / W, axis=0)))
+    most = f"in most of {count} evaluations"
+    if ratio > LOST_BACKWARD and relative > LOST_FORWARD:  # or so it began, and the steps since were too few to make up for it
+        first = max(RECENT, count // 4)
+        ratio, relative = _passed(dW[:, :first], W[:, :first])
+        most = f"in most of the first {first} evaluations"
     if ratio <= LOST_BACKWARD:
-        text = (
-            f"in most of {count} evaluations ‖dW‖ of layer 1 was {ratio:.1e} of the greatest or less, and the fit is still poor"
-        )
+        text = f"{most} ‖dW‖ of layer 1 was {ratio:.1e} of the greatest or less"
     elif relative <= LOST_FORWARD:
-        text = f"in most of {count} evaluations ‖dW‖ was {relative:.1e} of ‖W‖ or less in half of the layers"
+        text = f"{most} ‖dW‖ was {relative:.1e} of ‖W‖ or less in half of the layers"
     else:
         return []
     level = max(Level.WARNING, level_of(ratio, VANISHING))
     return [_against_vanishing(facts, level, f"{text}, and the fit is still poor")]
+
+
+def has_grown(layers: tuple[LayerStatistics, ...]) -> bool:
+    """Whether the weights are many times what they begin with: then that little passes is what large steps have done."""
+    return float(np.median([each.weight_norm / math.sqrt(each.units) for each in layers])) >= GROWN_WEIGHTS
+
+
+def _passed(dW: np.ndarray, W: np.ndarray) -> tuple[float, float]:
+    """What of a gradient reached layer 1, and what of ‖W‖ the gradients were in the median layer; medians of (L, evaluations)."""
+    with np.errstate(all="ignore"):  # of weights that are all 0
+        return float(np.median(dW[0] / dW.max(axis=0))), float(np.median(np.median(dW / W, axis=0)))
 
 
 def _against_vanishing(facts: Facts, level: Level, text: str) -> Finding:
@@ -252,12 +280,16 @@ def _greatest_update(facts: Facts) -> tuple[float, int]:
 
 def update_findings(facts: Facts) -> list[Finding]:
     """Updates that are small or large beside the weights."""
-    ratio, rates = facts.update_ratio, facts.since_edit("learning_rate").mean
+    ratio, h = facts.update_ratio, facts.hyperparameters
     if not math.isfinite(ratio) or facts.step - facts.since < EARLY:
         return []
     text = f"‖ΔW‖/‖W‖ was {ratio:.1e} at the last step looked at, in the median of the layers; about {HEALTHY:.0e} is usual"
     # A schedule or a warm-up lowers the rate on purpose, and a network that fits need not move.
-    meant = len(rates) > 0 and rates[-1] < 0.3 * facts.hyperparameters.learning_rate
+    meant = facts.rate < 0.3 * h.learning_rate
+    if facts.decayed and facts.has_room and ratio < SMALL[0]:
+        text = f"the schedule has lowered α from {h.learning_rate:g} to {facts.rate:.1g}: the weights hardly move any more"
+        level, setting = Level.WARNING if facts.fits_badly else Level.NOTE, suggest(facts, "schedule", "constant")
+        return [Finding("small updates", level, text, "a schedule that falls more slowly, or none", *setting)]
     small, large = level_of(ratio, SMALL), level_of(ratio, LARGE)
     greatest, count = _greatest_update(facts)
     if facts.fits_badly and count >= RECENT and greatest < HEALTHY:

@@ -26,7 +26,7 @@ from numpy.typing import DTypeLike
 
 from workbench.data.splits import Splits
 from workbench.engine.commands import Command, CommandSource, PassGuard, Planned, SetHyperparameter, no_commands
-from workbench.engine.evaluation import LOOKED_AT, Update, chance_level, look_at_layers, score
+from workbench.engine.evaluation import LOOKED_AT, Update, best_guess, look_at_layers, score
 from workbench.engine.events import (
     CommandRejected,
     Diverged,
@@ -88,7 +88,7 @@ class Trainer:
         self._plan: dict[int, list[Planned]] = {}
         for each in plan:
             self._plan.setdefault(each.step, []).append(each)
-        self._chance = chance_level(splits.task, splits.train, self._loss)
+        self._guess = best_guess(splits.task, splits.train, self._loss)
         self._planned_at = 0
         self._stepped = -1
         self.passes_guard = False
@@ -238,7 +238,7 @@ class Trainer:
             self._mini_batch()  # of which no update can be made
             cost = length = penalty = math.nan
         else:
-            state.guard.record(cost, h, self._chance)
+            state.guard.record(cost, h, self._guess.cost)
         self.passes_guard = False
         state.step = step
         state.epoch_cost += cost * len(X)
@@ -260,7 +260,7 @@ class Trainer:
             return False
         with np.errstate(all="ignore"):
             cost = self._loss.forward(network.infer(X[others]), Y[others]) + self._penalty()
-        return not cost <= max(h.guard_factor, RUINED) * self.state.guard.usual(h, self._chance)
+        return not cost <= max(h.guard_factor, RUINED) * self.state.guard.usual(h, self._guess.cost)
 
     def _mini_batch(self) -> tuple[Array, Array]:
         if self.state.batches.epoch_done:
@@ -270,13 +270,13 @@ class Trainer:
     def _risen(self, cost: float) -> str:
         """What the guard has against this cost, or nothing. Where it is to be passed, it averages anew."""
         guard, h = self.state.guard, self.hyperparameters
-        if not guard.trips(cost, h, self._chance):
+        if not guard.trips(cost, h, self._guess.cost):
             return ""
         if self.passes_guard:
             guard.restart()
             return ""
         steps = f"for {h.guard_steps} steps" if h.guard_steps > 1 else "once"
-        usual = guard.usual(h, self._chance)
+        usual = guard.usual(h, self._guess.cost)
         return f"the cost is {cost:.3g}, {steps} more than {h.guard_factor:g} times its average of {usual:.3g}"
 
     def _gradients(self, X: Array, Y: Array, step: int) -> tuple[float, float]:
@@ -338,7 +338,8 @@ class Trainer:
             train = self._score("train")
             assert train is not None
             layers = look_at_layers(self.state.network, self.splits.train, update)
-            return Evaluated(self.state.step, self.state.batches.epoch, train, self._score("dev"), layers)
+            dev = self._score("dev")
+            return Evaluated(self.state.step, self.state.batches.epoch, train, dev, layers, guess=self._guess)
 
     def _score_dev(self) -> None:
         with np.errstate(all="ignore"):

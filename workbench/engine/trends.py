@@ -16,6 +16,7 @@ from workbench.engine.findings import (
     Level,
     Setting,
     level_of,
+    strong_regularization,
     suggest,
     suggest_higher_rate,
     suggest_less_regularization,
@@ -36,6 +37,8 @@ RISE = (1.1, 1.5, 2.0)
 THROWN = 2.0
 """Cost at its highest, in the mean of five steps, over that at the start. Of 60 random runs that ended well one had more than
 1.25; of 24 with an α of 10 to 1,000 times what was good for them, 17 had more than 4 (tests/oracle, seeds 0 to 59)."""
+WIDENED = 10.0
+"""So much wider outputs are as bad as first weights so much too large. Usual dropout (0.8, in ten layers) makes them 3 times."""
 NOISE = 0.5
 """Scatter of the cost from step to step over its level, where it does not fall; small mini-batches often give 0.2 to 0.5."""
 
@@ -63,7 +66,12 @@ class Trend:
     @property
     def may_fall(self) -> bool:
         """Whether the cost may still be falling noticeably, as far as its noise lets one tell."""
-        return self.middle > 0 and self.fall + self.off / self.middle >= STILL_FALLING
+        return self.left <= 1 - STILL_FALLING
+
+    @property
+    def left(self) -> float:
+        """What the last half left of the cost, at the least that its noise allows; 1 where there was none."""
+        return 1 - self.fall - self.off / self.middle if self.middle > 0 else 1.0
 
 
 # Mean range of 2, 4, ... 1024 normal values in standard deviations (Tippett 1925): the scatter within a bucket.
@@ -75,8 +83,16 @@ def trend_of(facts: Facts) -> Trend | None:
 
     Without the penalty, which goes its own way: it may grow or shrink for long, and hide that the network learns, or does not.
     """
-    curve = facts.since_edit("data_cost")
-    if len(curve.step) < 20 or facts.step - facts.since < TREND:
+    return _trend(facts.since_edit("data_cost")) if facts.step - facts.since >= TREND else None
+
+
+def fit_trend_of(facts: Facts) -> Trend | None:
+    """The same of the data cost on all of train, as it was evaluated: without dropout."""
+    return _trend(facts.since_edit("train_data_cost")) if facts.step - facts.since >= TREND else None
+
+
+def _trend(curve: Curve) -> Trend | None:
+    if len(curve.step) < 20:
         return None
     first, last = curve.step[0], curve.step[-1]
     means: list[float] = []
@@ -134,32 +150,44 @@ def find_stop(facts: Facts) -> list[Finding]:
     if not facts.stopped:
         return []
     early = facts.step - facts.since < EARLY
-    text = f"the guard stopped the run: {facts.stopped}"
+    text, keep = f"the guard stopped the run: {facts.stopped}", facts.hyperparameters.keep_prob
+    if (wider := _widening(keep)) >= WIDENED:
+        text += f"; dropout makes what passes through the layers {wider:.2g} times as wide"
+        setting = suggest(facts, "keep_prob", (1.0,) * len(keep))
+        return [Finding("stopped", Level.BAD, text, "higher keep probabilities first", *setting)]
     return [Finding("stopped", Level.BAD, text, "α is probably too high", *suggest_rate(facts, 0.1 if early else 1 / 3))]
 
 
+def _widening(keep_prob: tuple[float, ...]) -> float:
+    """By how much dropout widens outputs: an a that is kept becomes a/p, so the mean square a² becomes a²/p in each layer."""
+    return math.prod(each**-0.5 for each in keep_prob)
+
+
 def find_thrown(facts: Facts) -> list[Finding]:
-    """First steps so large that the cost rose far above that of the first weights, and did not come back to a good fit."""
+    """First steps so large that the cost rose far above that of the first weights, and did not come back to a good fit.
+
+    Where units are dropped, the first weights may cost as much before any step: that is in the first mini-batch's cost.
+    """
     start = facts.history.series["train_data_cost"].curve(0, 1).mean
     cost = facts.history.series["data_cost"].curve().mean
     if facts.since or len(cost) < 5 or not len(start) or not facts.fits_badly:
         return []
     highest = float(np.convolve(cost, np.full(5, 0.2), "valid").max())
-    if not highest > THROWN * start[-1] > 0:
+    first = max(float(start[-1]), float(cost[0])) if facts.drops else float(start[-1])
+    if not highest > THROWN * first > 0:
         return []
-    text = f"the data cost rose from {start[-1]:.3g} to {highest:.3g}, and the train error is still high"
+    text = f"the data cost rose from {first:.3g} to {highest:.3g}, and the train error is still high"
     advice = "α was probably too high for the first steps: start anew with a lower one, or with a warm-up"
     return [Finding("thrown", Level.WARNING, text, advice, *suggest_rate(facts, 0.1))]
 
 
 def find_oscillation(facts: Facts, trend: Trend | None) -> list[Finding]:
-    """A cost that scatters widely and does not fall."""
-    if trend is None or trend.end <= 0 or trend.fall >= STILL_FALLING or trend.noise < NOISE * trend.end:
+    """A cost that scatters widely and does not fall. Where a schedule has all but ended the run, no α is to blame for that."""
+    if facts.decayed or trend is None or trend.end <= 0 or trend.fall >= STILL_FALLING or trend.noise < NOISE * trend.end:
         return []
     _, errors = _scores(facts, "train_error")
     worse = len(errors) > 0 and errors[-1] > errors.min() + GAP[0] and not facts.is_regression
-    room = not facts.is_regression and facts.bias >= GAP[1]
-    level = Level.BAD if worse and trend.end > 1.5 * trend.start else Level.WARNING if worse or room else Level.NOTE
+    level = Level.BAD if worse and trend.end > 1.5 * trend.start else Level.WARNING if worse or facts.fits_badly else Level.NOTE
     going = "rose" if trend.fall < -FLAT else "went"
     text = f"the data cost scatters by {trend.noise:.2g} from step to step, and its average {going} from {trend.middle:.3g} to "
     text += f"{trend.end:.3g} in the last half"
@@ -169,7 +197,7 @@ def find_oscillation(facts: Facts, trend: Trend | None) -> list[Finding]:
 
 def find_rest(facts: Facts, trend: Trend | None, jumps: bool) -> list[Finding]:
     """A plateau, or a descent so slow and straight that larger steps would do."""
-    if trend is None or jumps or not facts.has_room:
+    if trend is None or jumps or facts.decayed or not facts.has_room:
         return []
     ratio, late, early = facts.update_ratio, trend.middle - trend.end, trend.start - trend.middle
     text = (
@@ -179,11 +207,13 @@ def find_rest(facts: Facts, trend: Trend | None, jumps: bool) -> list[Finding]:
         text += f", nearly straight, in steps of {ratio:.1e} of the weights"
         level = Level.WARNING if ratio < SMALL[0] else Level.NOTE
         return [Finding("slow descent", level, text, "α is probably too low", *suggest_higher_rate(facts))]
-    if trend.fall >= FLAT or trend.may_fall or (facts.is_regression and trend.end < 0.5 * _first_cost(facts)):
+    if trend.fall >= FLAT or trend.may_fall:
         return []
     setting: Setting = "", None
     advice = "a bigger network or another architecture; or a schedule, to settle"
-    if ratio < HEALTHY:
+    if strong := strong_regularization(facts.hyperparameters):
+        advice, setting = f"less regularization than {strong}", suggest_less_regularization(facts)
+    elif ratio < HEALTHY:
         advice, setting = "a higher α may leave it, if it is a shelf", suggest_higher_rate(facts)
     elif suggest_less_regularization(facts)[0]:
         advice, setting = "less regularization", suggest_less_regularization(facts)
@@ -191,9 +221,3 @@ def find_rest(facts: Facts, trend: Trend | None, jumps: bool) -> list[Finding]:
         advice, setting = "a lower α may let it settle", suggest_rate(facts, 1 / 3)
     text += f": in the last half it fell by {100 * max(trend.fall, 0):.1f} %, which is next to nothing"
     return [Finding("plateau", Level.WARNING, text, advice, *setting)]
-
-
-def _first_cost(facts: Facts) -> float:
-    """The train cost at the start, without the penalty; infinite where it is not known."""
-    start = facts.history.series["train_data_cost"].curve(0, 1).mean
-    return float(start[0]) if len(start) else math.inf
