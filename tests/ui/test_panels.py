@@ -540,3 +540,10 @@ async def test_what_does_not_fit_is_left_out_whole():
 )
 def test_durations(seconds: float, text: str):
     assert duration(seconds) == text
+
+
+async def test_a_chart_that_was_never_drawn_has_nothing_to_save_and_says_so():
+    async with alone(FirstChart()) as (panel, pilot):
+        panel.action_export()
+        await settle(pilot)
+        assert [each.message for each in pilot.app._notifications] == ["There is nothing to save of this chart yet."]

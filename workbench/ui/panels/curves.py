@@ -16,6 +16,7 @@ from workbench.files.text import SafeText, clean, literal
 from workbench.session.branch import Note, Stop
 from workbench.ui.actions import CHART, bindings
 from workbench.ui.doors.border import set_subtitle
+from workbench.ui.doors.notice import notify
 from workbench.ui.panels.panel import Panel
 from workbench.ui.state.chart_view import Axis, ChartView
 from workbench.ui.state.drawing import Drawing, Line, Mark
@@ -219,7 +220,10 @@ class ChartPanel(Panel):
 
     def action_export(self) -> None:
         """Write picture and numbers."""
-        self.post_message(self.Exported(self))
+        if self._monitor is None:  # it was never drawn
+            notify(self, literal("There is nothing to save of this chart yet."))
+        else:
+            self.post_message(self.Exported(self))
 
     def on_chart_zoomed(self, message: Chart.Zoomed) -> None:
         """The wheel."""
