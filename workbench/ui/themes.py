@@ -11,6 +11,7 @@ READABLE: Mapping[str, Mapping[str, str]] = {
     "textual-light": {
         **_CURSOR, "primary-muted": "#cbd9e4", "block-cursor-blurred-background": "#cbd9e4", "text-disabled": "auto 90%",
         "text-muted": "auto 80%", "footer-key-foreground": _NAVY, "text-success": "#175c2c",
+        "text-warning": "#6b4700", "text-error": "#8f1d3a",
     },
 }  # fmt: skip
 """CSS variables by the theme's name. Other themes are as Textual has them."""
