@@ -3,7 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -178,12 +179,27 @@ def test_places_where_no_file_can_be(tmp_path: Path) -> None:
     assert entries(tmp_path) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Root may write everywhere, so it is somebody else for a while."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
     try:
-        with pytest.raises(SaveError, match="permission denied"):
-            write_atomically(tmp_path / "f", b"new")
+        yield
     finally:
-        tmp_path.chmod(0o700)
-    assert entries(tmp_path) == []
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_folder_that_may_not_be_written() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own are root's
+        folder = Path(name)
+        folder.chmod(0o500)
+        try:
+            with pytest.raises(SaveError, match="permission denied"):
+                write_atomically(folder / "f", b"new")
+            assert entries(folder) == []
+        finally:
+            folder.chmod(0o700)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from driving import PATIENCE_SECONDS, SIZE, Driven, Open
+from textual.drivers.headless_driver import HeadlessDriver
 
 from workbench.session.opening import read_either
 from workbench.ui.app import WorkbenchApp
@@ -85,3 +86,12 @@ def workbench_app(presets: Path, sessions: Path) -> Open:
                 await asyncio.sleep(0.01)
 
     return opened
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All that a terminal would get: the driver of tests is made one that writes."""
+    pieces: list[str] = []
+    monkeypatch.setattr(HeadlessDriver, "is_headless", False)
+    monkeypatch.setattr(HeadlessDriver, "write", lambda self, data: pieces.append(data))
+    return pieces

@@ -24,7 +24,6 @@ import pytest
 from driving import PATIENCE_SECONDS, Driven, Open, settle
 from rich.cells import cell_len
 from textual import events
-from textual.drivers.headless_driver import HeadlessDriver
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 
@@ -40,15 +39,6 @@ from workbench.ui.screens.library import LibraryScreen
 from workbench.ui.screens.training import TrainingScreen
 from workbench.ui.state.layout import Slot
 from workbench.ui.state.monitor import Phase
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """All that a terminal would get: the driver of tests is made one that writes."""
-    pieces: list[str] = []
-    monkeypatch.setattr(HeadlessDriver, "is_headless", False)
-    monkeypatch.setattr(HeadlessDriver, "write", lambda self, data: pieces.append(data))
-    return pieces
 
 
 @pytest.fixture

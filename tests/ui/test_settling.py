@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 from driving import PATIENCE_SECONDS
 from textual.app import App, ComposeResult
-from textual.drivers.headless_driver import HeadlessDriver
 from textual.widgets import Static
 
 from workbench.ui.settling import SettlingScreen
@@ -28,15 +27,6 @@ class Sign(SettlingScreen[None]):
 class Signs(App[None]):
     def get_default_screen(self) -> Sign:
         return Sign()
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a terminal would get: the driver of tests is made one that writes."""
-    pieces: list[str] = []
-    monkeypatch.setattr(HeadlessDriver, "is_headless", False)
-    monkeypatch.setattr(HeadlessDriver, "write", lambda self, data: pieces.append(data))
-    return pieces
 
 
 async def until(holds: Callable[[], object]) -> None:
